@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lwIP needs to know of compiler and platform: Linux, gcc or clang. The
+ * functions are in netif/stack.c.
+ */
+#ifndef NETIF_ARCH_CC_H
+#define NETIF_ARCH_CC_H
+
+#include <endian.h>
+#include <stdint.h>
+
+/* The system's htons and others stay what <arpa/inet.h> says. */
+#define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS 1
+/* errno values come from <errno.h>. */
+#define LWIP_ERRNO_STDINCLUDE 1
+
+void stack_diagnose(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void stack_assert_failed(const char *message, const char *file, int line)
+	__attribute__((noreturn));
+/* 32 bits from the kernel's generator. */
+uint32_t stack_random(void);
+
+#define LWIP_PLATFORM_DIAG(x)	stack_diagnose x
+#define LWIP_PLATFORM_ASSERT(x) stack_assert_failed(x, __FILE__, __LINE__)
+#define LWIP_RAND()		stack_random()
+
+#endif

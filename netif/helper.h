@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A link helper: a process of ours that brings packets, started, supervised
+ * and ended here.
+ */
+#ifndef NETIF_HELPER_H
+#define NETIF_HELPER_H
+
+#include "proto/helper_codec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct event;
+struct event_base;
+struct helper;
+
+/* Calls come from the loop. The callee may stop the helper. */
+struct helper_handlers {
+	/* Ready or failed; pongs and log lines are handled here. */
+	void (*event)(struct helper *helper, const ush_HelperEvent *event, void *arg);
+	/*
+	 * The process has ended, hangs or breaks the protocol; @cause says
+	 * which. It has been killed. Not called after helper_stop().
+	 */
+	void (*lost)(struct helper *helper, const char *cause, void *arg);
+};
+
+struct helper_params {
+	struct event_base *base;
+	const char *program; /* name in the helpers' directory */
+	const struct helper_handlers *handlers;
+	void *arg;
+	uint32_t ping_interval_ms; /* also the time to answer in */
+};
+
+/* Embedded in the driver's state, which owns it. */
+struct helper {
+	struct helper_params params; /* program: copied, not pointed to */
+	char program[32];
+	pid_t pid;    /* 0: no process */
+	int pidfd;    /* -1: no process */
+	int messages; /* our end; -1: none */
+	struct event *exited, *readable, *ping;
+	uint32_t sequence; /* of the latest ping */
+	bool is_answered;  /* its pong has come */
+	bool is_closed;	   /* it has closed its end; why is not known yet */
+	bool is_dying;	   /* killed, not reaped yet */
+};
+
+void helper_init(struct helper *helper, const struct helper_params *params);
+
+/* Where the program is looked for. */
+void helper_path(const struct helper *helper, char *path, size_t size);
+
+/*
+ * Starts the process. *@packets becomes the caller's end of the packet pair.
+ * Returns 0; -EBUSY while the last process has not gone yet; or -errno.
+ */
+int helper_start(struct helper *helper, int *packets);
+
+/* Returns 0 or -errno; a helper that does not read its commands is lost. */
+int helper_send(struct helper *helper, const ush_HelperCommand *command);
+
+/* Kills the process, if there is one, and forgets it; it is reaped later. */
+void helper_kill(struct helper *helper);
+
+/*
+ * Closes the pair, so that the process ends by itself, waits a moment for
+ * that, kills it otherwise, and reaps it. The caller has closed its end of the
+ * packet pair. Frees what the helper holds.
+ */
+void helper_fini(struct helper *helper);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The one way into lwIP. A packet is checked where it lies; only what passes
+ * costs an allocation, of exactly its length, so that a read past its end
+ * shows under AddressSanitizer. Link headers have been taken off, and there is
+ * headroom for new ones: lwIP answers some packets in place.
+ */
+#include "netif/input.h"
+
+#include "netif/reassembly.h"
+#include "netif/timers.h"
+
+#include "lwip/ip.h"
+#include "lwip/pbuf.h"
+
+#include <string.h>
+
+/* @p is as long as @info says. */
+static enum table_drop deliver(struct netif *inp, struct pbuf *p, const struct ingress_packet *info)
+{
+	p->if_idx = netif_get_index(inp);
+	ip_input(p, inp);
+	/* A query asks for reports some time later. */
+	if (info->flags & INGRESS_GROUP)
+		timers_groups_changed();
+	return INGRESS_ACCEPTED;
+}
+
+static enum table_drop deliver_fragment(struct netif *inp, struct pbuf *p,
+	const struct ingress_packet *info,
+	const struct ingress_source *source)
+{
+	struct ingress_packet whole;
+	enum table_drop drop;
+
+	p = reassembly_put(p, info);
+	if (!p)
+		return INGRESS_ACCEPTED;
+	drop = ingress_check(p->payload, p->tot_len, source, &whole);
+	if (drop != INGRESS_ACCEPTED) {
+		pbuf_free(p);
+		return drop;
+	}
+	return deliver(inp, p, &whole);
+}
+
+enum table_drop input_packet(struct netif *inp, const uint8_t *packet, size_t len,
+	const struct ingress_source *source)
+{
+	struct ingress_packet info;
+	enum table_drop drop;
+	struct pbuf *p;
+
+	drop = ingress_check(packet, len, source, &info);
+	if (drop != INGRESS_ACCEPTED)
+		return drop;
+	p = pbuf_alloc(PBUF_LINK, info.length, PBUF_RAM);
+	if (!p)
+		return TABLE_DROP_MEMORY;
+	memcpy(p->payload, packet, info.length);
+	if (info.flags & INGRESS_FRAGMENT)
+		return deliver_fragment(inp, p, &info, source);
+	return deliver(inp, p, &info);
+}
+
+enum table_drop input_pbuf(struct netif *inp, struct pbuf *p, const struct ingress_source *source)
+{
+	struct ingress_packet info;
+	enum table_drop drop;
+
+	drop = ingress_check(p->payload, p->len, source, &info);
+	if (drop != INGRESS_ACCEPTED) {
+		pbuf_free(p);
+		return drop;
+	}
+	pbuf_realloc(p, info.length);
+	if (info.flags & INGRESS_FRAGMENT)
+		return deliver_fragment(inp, p, &info, source);
+	return deliver(inp, p, &info);
+}

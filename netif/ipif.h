@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One lwIP netif over a descriptor that carries whole packets.
+ */
+#ifndef NETIF_IPIF_H
+#define NETIF_IPIF_H
+
+#include "netif/ingress.h"
+
+#include "lwip/netif.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event;
+struct event_base;
+struct ipif;
+struct ipif_queued;
+
+enum ipif_framing {
+	IPIF_FRAMING_RAW,      /* a message is an IP packet */
+	IPIF_FRAMING_ETHERNET, /* a message is an Ethernet frame */
+};
+
+/*
+ * The descriptor has failed for good (@error, a positive errno; 0: its other
+ * end was closed). Comes from the loop, once an attach; the callee may detach
+ * or fini the ipif.
+ */
+typedef void (*ipif_lost_fn)(struct ipif *ipif, int error, void *arg);
+
+/* Packets have moved, for the first time since ipif_rest(). */
+typedef void (*ipif_moved_fn)(struct ipif *ipif, void *arg);
+
+struct ipif_params {
+	struct event_base *base;
+	enum ipif_framing framing;
+	uint16_t mtu;
+	uint8_t mac[INGRESS_MAC_SIZE]; /* Ethernet only */
+	ipif_lost_fn lost;
+	ipif_moved_fn moved;
+	void *arg;
+};
+
+struct ipif_counters {
+	uint64_t packets_received, bytes_received; /* accepted */
+	uint64_t packets_sent, bytes_sent;
+	uint64_t send_drops;
+	uint64_t drops[TABLE_DROP_COUNT];
+};
+
+/* Embedded in a link, which owns it. */
+struct ipif {
+	struct netif netif;
+	struct ipif_params params;
+	struct ipif_counters counters;
+	int fd; /* -1: detached */
+	bool is_socket;
+	bool resting; /* moved has not been called yet */
+	int error;    /* of a failed write; lost is to be called */
+	struct event *readable, *writable;
+	struct ipif_queued *first, **last; /* not taken by the descriptor yet */
+	size_t n_queued_bytes;
+	unsigned int n_queued;
+	uint8_t *buffer; /* one message */
+	size_t buffer_size;
+};
+
+/*
+ * Adds the netif to lwIP: administratively up, its link down, no addresses.
+ * Returns 0 or -ENOMEM.
+ */
+int ipif_init(struct ipif *ipif, const struct ipif_params *params);
+
+/* Detaches and removes the netif from lwIP; addresses must be gone. */
+void ipif_fini(struct ipif *ipif);
+
+/*
+ * Starts to use @fd, which becomes the ipif's and is made non-blocking. The
+ * caller sets the netif's link up. Returns 0 or -errno; @fd is then still the
+ * caller's.
+ */
+int ipif_attach(struct ipif *ipif, int fd);
+
+/* Closes the descriptor and forgets what waited for it. Sets the link down. */
+void ipif_detach(struct ipif *ipif);
+
+/* Another MTU; only while detached. Returns 0 or -ENOMEM. */
+int ipif_set_mtu(struct ipif *ipif, uint16_t mtu);
+
+/* Call moved again at the next packet. */
+void ipif_rest(struct ipif *ipif);
+
+#endif

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * A link is a small state machine around a driver. link_enter() is the only
+ * writer of its state; it checks that the step is allowed, logs it, and arms
+ * the state's deadline. Drivers report by link_negotiating(), link_ready() and
+ * link_fail(); whatever fails ends in down, from where the next try starts by
+ * itself after a back-off that doubles from one second to a minute. The first
+ * retry is quick: most failures are one process or device that comes back.
+ *
+ * The netif exists from start to stop. While the link is not up the netif has
+ * no descriptor and its link is down, but it keeps its addresses, and so the
+ * sockets bound to them, until the driver reports others.
+ *
+ * `changed` is called from an event of its own, never from within a step:
+ * what it calls may come back here. A driver's callbacks come from the loop
+ * too, and link_fail() is always the last thing they do.
+ */
+#include "netif/link.h"
+
+#include "netif/link_private.h"
+#include "netif/log.h"
+#include "netif/stack.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MIN_MS	 1000
+#define BACKOFF_MAX_MS	 60000
+/* A link that was up this long starts over with the quick retry. */
+#define STABLE_NS	  UINT64_C(10000000000)
+#define MOVED_INTERVAL_MS 1000
+/* From the end of the packets' pair to that of its helper. */
+#define VERDICT_MS 200
+
+#define BIT(state) (1u << (state))
+
+/* Entered from these states only; in it no longer than this (0: no limit). */
+static const struct state_row {
+	unsigned int from;
+	uint32_t deadline_ms;
+} state_rows[] = {
+	/* Any failure. */
+	[TABLE_LINK_DOWN] = { ~0u, 0 },
+	/* The driver was told to open. */
+	[TABLE_LINK_OPENING] = { BIT(TABLE_LINK_DOWN), 10000 },
+	/* Modems only: no driver enters these yet. */
+	[TABLE_LINK_SIM] = { BIT(TABLE_LINK_OPENING), 60000 },
+	[TABLE_LINK_REGISTERING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_SIM), 180000 },
+	[TABLE_LINK_DIALING] = { BIT(TABLE_LINK_REGISTERING), 60000 },
+	/* The helper runs and has been told what to do. */
+	[TABLE_LINK_NEGOTIATING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_DIALING), 10000 },
+	/* Packets flow. */
+	[TABLE_LINK_UP] = {
+		.from = BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_NEGOTIATING) |
+			BIT(TABLE_LINK_DEGRADED),
+	},
+	[TABLE_LINK_DEGRADED] = { BIT(TABLE_LINK_UP), 0 },
+};
+_Static_assert(sizeof(state_rows) / sizeof(state_rows[0]) == TABLE_LINK_STATE_COUNT,
+	"one row a state");
+
+static void timer_in(struct event *timer, uint32_t delay_ms)
+{
+	struct timeval t = {
+		.tv_sec = (time_t)(delay_ms / 1000),
+		.tv_usec = (suseconds_t)(delay_ms % 1000) * 1000,
+	};
+
+	event_add(timer, &t);
+}
+
+static void notify_soon(struct link *link)
+{
+	timer_in(link->notify, 0);
+}
+
+static uint32_t backoff_ms(const struct link *link)
+{
+	unsigned int n = link->n_failures;
+	uint32_t delay;
+
+	if (n <= 1)
+		return BACKOFF_FIRST_MS;
+	delay = n - 2 < 16 ? (uint32_t)BACKOFF_MIN_MS << (n - 2) : BACKOFF_MAX_MS;
+	return delay < BACKOFF_MAX_MS ? delay : BACKOFF_MAX_MS;
+}
+
+static void log_step(const struct link *link, enum table_link_state from)
+{
+	/* Tries are told once they have led somewhere. */
+	enum log_level level = LOG_LEVEL_NOTICE;
+
+	if (link->state == TABLE_LINK_OPENING || link->state == TABLE_LINK_NEGOTIATING)
+		level = LOG_LEVEL_INFO;
+	log_at(level, "link %s: %s -> %s (%s)", link->name, table_link_state_name(from),
+		table_link_state_name(link->state), link->cause);
+}
+
+static void link_enter(struct link *link, enum table_link_state state, const char *cause)
+{
+	const struct state_row *row = &state_rows[state];
+	enum table_link_state from = link->state;
+
+	assert(row->from & BIT(from));
+	link->state = state;
+	link->since_ns = stack_now_ns();
+	snprintf(link->cause, sizeof(link->cause), "%s", cause);
+	log_step(link, from);
+	event_del(link->timer);
+	if (row->deadline_ms)
+		timer_in(link->timer, row->deadline_ms);
+	notify_soon(link);
+}
+
+/* ---- what drivers call -------------------------------------------------------- */
+
+void link_negotiating(struct link *link, const char *cause)
+{
+	link_enter(link, TABLE_LINK_NEGOTIATING, cause);
+}
+
+/* What the configuration says goes before what the driver says. */
+static struct link_parameters merge(const struct link *link, const struct link_parameters *given)
+{
+	struct link_parameters p = *given;
+
+	if (p.mtu == 0)
+		p.mtu = LINK_MTU_DEFAULT;
+	if (link->configured.n_dns > 0) {
+		memcpy(p.dns, link->configured.dns, sizeof(p.dns));
+		p.n_dns = link->configured.n_dns;
+	}
+	return p;
+}
+
+static int attach(struct link *link, int fd, uint32_t mtu)
+{
+	int error;
+
+	error = ipif_set_mtu(&link->ipif, (uint16_t)mtu);
+	if (!error)
+		error = ipif_attach(&link->ipif, fd);
+	return error;
+}
+
+void link_ready(struct link *link, int fd, const struct link_parameters *parameters)
+{
+	struct link_parameters p = merge(link, parameters);
+	char cause[TABLE_CAUSE_MAX], text[ADDRESS_TEXT_MAX];
+	int error;
+
+	if (fd >= 0) {
+		error = attach(link, fd, p.mtu);
+		if (error) {
+			evutil_closesocket(fd);
+			link_fail(link, "the packets' descriptor: %s", strerror(-error));
+			return;
+		}
+	}
+	link_apply(link, &p);
+	if (fd < 0) {
+		notify_soon(link);
+		return;
+	}
+	netif_set_link_up(&link->ipif.netif);
+	/* Routers are not asked: routes are given. */
+	link->ipif.netif.rs_count = 0;
+	route_update();
+	link->n_opens++;
+	address_ip_text(p.address4.family ? &p.address4 : &p.addresses6[0], text);
+	snprintf(cause, sizeof(cause), "address %s", text);
+	link_enter(link, TABLE_LINK_UP, cause);
+}
+
+static void close_driver(struct link *link)
+{
+	ipif_detach(&link->ipif);
+	route_update();
+	if (!link->is_open)
+		return;
+	link->is_open = false;
+	link->driver->close(link);
+}
+
+static void go_down(struct link *link, const char *cause)
+{
+	if (link->state == TABLE_LINK_UP && stack_now_ns() - link->since_ns >= STABLE_NS)
+		link->n_failures = 0;
+	close_driver(link);
+	if (link->state != TABLE_LINK_DOWN)
+		link_enter(link, TABLE_LINK_DOWN, cause);
+	link->n_failures++;
+	timer_in(link->timer, backoff_ms(link));
+}
+
+void link_fail(struct link *link, const char *format, ...)
+{
+	char cause[TABLE_CAUSE_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(cause, sizeof(cause), format, args);
+	va_end(args);
+	go_down(link, cause);
+}
+
+/* ---- events ------------------------------------------------------------------- */
+
+static void open_driver(struct link *link)
+{
+	char cause[TABLE_CAUSE_MAX];
+
+	if (link->n_failures == 0)
+		snprintf(cause, sizeof(cause), "started");
+	else
+		snprintf(cause, sizeof(cause), "retry %u", link->n_failures);
+	link_enter(link, TABLE_LINK_OPENING, cause);
+	link->is_open = true;
+	link->driver->open(link);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *link = arg;
+
+	(void)fd;
+	(void)what;
+	if (link->state == TABLE_LINK_DOWN)
+		open_driver(link);
+	else if (link->state == TABLE_LINK_UP)
+		link_fail(link, "the packets' pair was closed");
+	else
+		link_fail(link, "no success for %u s while %s",
+			state_rows[link->state].deadline_ms / 1000,
+			table_link_state_name(link->state));
+}
+
+static void on_notify(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *link = arg;
+
+	(void)fd;
+	(void)what;
+	link->changed(link, link->changed_arg);
+}
+
+static void on_moved_interval(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *link = arg;
+
+	(void)fd;
+	(void)what;
+	ipif_rest(&link->ipif);
+	link->changed(link, link->changed_arg);
+}
+
+static void on_moved(struct ipif *ipif, void *arg)
+{
+	struct link *link = arg;
+
+	(void)ipif;
+	timer_in(link->moved, MOVED_INTERVAL_MS);
+}
+
+static const char *device_error(int error)
+{
+	switch (error) {
+	case EIO:
+		return "the device is down";
+	case EBADFD:
+	case ENODEV:
+	case ENXIO:
+		return "the device is gone";
+	default:
+		return strerror(error);
+	}
+}
+
+static void on_lost(struct ipif *ipif, int error, void *arg)
+{
+	struct link *link = arg;
+
+	if (error) {
+		link_fail(link, "%s", device_error(error));
+		return;
+	}
+	/* A helper that has died says in a moment how: see helper.c. */
+	ipif_detach(ipif);
+	route_update();
+	timer_in(link->timer, VERDICT_MS);
+}
+
+/* ---- life --------------------------------------------------------------------- */
+
+static bool is_name_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len < TABLE_NAME_MAX &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
+}
+
+struct link *link_new(const char *name)
+{
+	struct link *link;
+
+	assert(is_name_valid(name));
+	link = calloc(1, sizeof(*link));
+	if (link)
+		snprintf(link->name, sizeof(link->name), "%s", name);
+	return link;
+}
+
+void link_free(struct link *link)
+{
+	if (!link)
+		return;
+	link_stop(link);
+	free(link->driver_state);
+	free(link);
+}
+
+static void events_free(struct link *link)
+{
+	struct event **events[] = { &link->timer, &link->notify, &link->moved };
+	size_t i;
+
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (*events[i])
+			event_free(*events[i]);
+		*events[i] = NULL;
+	}
+}
+
+static int events_new(struct link *link, struct event_base *base)
+{
+	link->timer = evtimer_new(base, on_timer, link);
+	link->notify = evtimer_new(base, on_notify, link);
+	link->moved = evtimer_new(base, on_moved_interval, link);
+	if (link->timer && link->notify && link->moved)
+		return 0;
+	events_free(link);
+	return -ENOMEM;
+}
+
+/*
+ * A locally administered MAC of its own for every run, and from it or at
+ * random the interface part of the link-local address (RFC 4291 A, RFC 7217).
+ */
+static void make_identity(struct link *link, uint8_t mac[INGRESS_MAC_SIZE])
+{
+	uint32_t random = stack_random();
+
+	mac[0] = 0x52;
+	mac[1] = 0x55;
+	memcpy(mac + 2, &random, 4);
+	link->interface_id[0] = stack_random();
+	link->interface_id[1] = stack_random();
+}
+
+static int netif_start(struct link *link, struct event_base *base)
+{
+	struct ipif_params params = {
+		.base = base,
+		.framing = link->driver->framing,
+		.mtu = (uint16_t)(link->configured.mtu ? link->configured.mtu : LINK_MTU_DEFAULT),
+		.lost = on_lost,
+		.moved = on_moved,
+		.arg = link,
+	};
+	int error;
+
+	make_identity(link, params.mac);
+	error = ipif_init(&link->ipif, &params);
+	if (error)
+		return error;
+	netif_set_ip6_autoconfig_enabled(&link->ipif.netif, 0);
+	memset(&link->route, 0, sizeof(link->route));
+	link->route.netif = &link->ipif.netif;
+	route_add(&link->route);
+	return 0;
+}
+
+int link_start(struct link *link, struct event_base *base, link_changed_fn changed, void *arg)
+{
+	int error;
+
+	assert(link->driver && !link->base);
+	error = events_new(link, base);
+	if (error)
+		return error;
+	error = netif_start(link, base);
+	if (error) {
+		events_free(link);
+		return error;
+	}
+	link->base = base;
+	link->changed = changed;
+	link->changed_arg = arg;
+	link->since_ns = stack_now_ns();
+	link->n_failures = 0;
+	snprintf(link->cause, sizeof(link->cause), "not started yet");
+	if (link->driver->init)
+		link->driver->init(link);
+	notify_soon(link);
+	timer_in(link->timer, 0);
+	return 0;
+}
+
+void link_stop(struct link *link)
+{
+	if (!link->base)
+		return;
+	/* While packets still flow: peers are told. */
+	link_unapply(link);
+	ipif_detach(&link->ipif);
+	if (link->driver->fini)
+		link->driver->fini(link);
+	link->is_open = false;
+	if (link->state != TABLE_LINK_DOWN)
+		link_enter(link, TABLE_LINK_DOWN, "stopped");
+	route_remove(&link->route);
+	ipif_fini(&link->ipif);
+	events_free(link);
+	link->base = NULL;
+}
+
+void link_reset(struct link *link, const char *cause)
+{
+	if (!link->base)
+		return;
+	/* Asked for: no failure, so no back-off. */
+	link->n_failures = 0;
+	go_down(link, cause);
+}
+
+/* ---- observers ---------------------------------------------------------------- */
+
+const char *link_name(const struct link *link)
+{
+	return link->name;
+}
+
+enum table_link_state link_state(const struct link *link)
+{
+	return link->state;
+}
+
+int link_helper_pid(const struct link *link)
+{
+	if (!link->base || !link->driver->pid)
+		return 0;
+	return link->driver->pid(link);
+}
+
+struct netif *link_netif(const struct link *link)
+{
+	return link->base ? (struct netif *)&link->ipif.netif : NULL;
+}
+
+static void describe_counters(const struct link *link, struct table_link *out)
+{
+	const struct ipif_counters *c = &link->ipif.counters;
+
+	out->packets_received = c->packets_received;
+	out->bytes_received = c->bytes_received;
+	out->packets_sent = c->packets_sent;
+	out->bytes_sent = c->bytes_sent;
+	out->send_drops = c->send_drops;
+	memcpy(out->drops, c->drops, sizeof(out->drops));
+}
+
+void link_describe(const struct link *link, struct table_link *out)
+{
+	const struct link_parameters *p = &link->current;
+	uint32_t sequence = out->sequence;
+
+	memset(out, 0, sizeof(*out));
+	out->sequence = sequence;
+	out->used = 1;
+	out->state = (uint8_t)link->state;
+	out->is_default = link->base && netif_default == &link->ipif.netif;
+	memcpy(out->name, link->name, sizeof(out->name));
+	if (link->driver)
+		snprintf(out->driver, sizeof(out->driver), "%s", link->driver->name);
+	memcpy(out->cause, link->cause, sizeof(out->cause));
+	out->since_ns = link->since_ns;
+	out->mtu = p->mtu;
+	out->restarts = link->n_opens > 0 ? link->n_opens - 1 : 0;
+	out->address4 = p->address4;
+	out->gateway4 = p->gateway4;
+	out->n_addresses6 = p->n_addresses6;
+	memcpy(out->addresses6, p->addresses6, sizeof(out->addresses6));
+	out->gateway6 = p->gateway6;
+	memcpy(out->dns, p->dns, sizeof(out->dns));
+	describe_counters(link, out);
+	out->rssi_dbm = out->rsrp_dbm = out->rsrq_db = out->sinr_db = TABLE_SIGNAL_UNKNOWN;
+}

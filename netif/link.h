@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Links: each is a descriptor that carries whole packets, made by a driver,
+ * with an lwIP netif on top and a record of what it says of itself.
+ *
+ * A link is configured with key and value pairs, started, and from then on
+ * looks after itself: it comes up, and comes up again after failures with
+ * growing back-off, until it is stopped. link_enter() is the only writer of
+ * its state.
+ */
+#ifndef NETIF_LINK_H
+#define NETIF_LINK_H
+
+#include "proto/table.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct link;
+struct netif;
+
+/*
+ * Called after each change of a link's state or addresses, and once a second
+ * while its counters move. The link is not being changed meanwhile.
+ */
+typedef void (*link_changed_fn)(struct link *link, void *arg);
+
+/*
+ * A new link in state down. @name: 1 to 15 of [a-z0-9_-].
+ * Returns NULL when out of memory.
+ */
+struct link *link_new(const char *name);
+void link_free(struct link *link);
+
+/*
+ * Takes one line of the link's configuration section. "driver" comes first.
+ * Returns 0; -ENOENT for a key that this driver does not know; -EINVAL for a
+ * bad value, with a sentence that says what is expected in @error.
+ */
+int link_set(struct link *link, const char *key, const char *value, char *error, size_t size);
+
+/*
+ * Checks what only the whole section can tell. Returns 0, or -EINVAL with a
+ * sentence in @error.
+ */
+int link_check(const struct link *link, char *error, size_t size);
+
+/*
+ * Starts bringing the link up; the first call of @changed comes later, from
+ * the loop. Returns 0 or -errno.
+ */
+int link_start(struct link *link, struct event_base *base, link_changed_fn changed, void *arg);
+
+/* Takes the link down and ends its helper. Addresses go first (see stack.h). */
+void link_stop(struct link *link);
+
+/*
+ * For tests and `reset`: restarts the device or the helper process. The link
+ * goes down and comes up again; sockets live on.
+ */
+void link_reset(struct link *link, const char *cause);
+
+const char *link_name(const struct link *link);
+enum table_link_state link_state(const struct link *link);
+/* Process id of the helper, 0 if there is none. */
+int link_helper_pid(const struct link *link);
+/* NULL while the link has no netif. */
+struct netif *link_netif(const struct link *link);
+/* Everything the table shows of it, the sequence left alone. */
+void link_describe(const struct link *link, struct table_link *out);
+
+#endif

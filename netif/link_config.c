@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * A link's configuration section, one key at a time. "driver" is first; the
+ * other keys are looked up among the driver's, then among those that every
+ * driver has. A key that fails leaves the link as it was.
+ */
+#include "netif/link_private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ITEM_MAX 128
+
+static const struct link_driver *const drivers[] = {
+	&slirp_driver,
+	&tun_driver,
+};
+
+int link_parse_number(const char *text, long min, long max, long *number)
+{
+	char *end;
+	long n;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || *end || n < min || n > max)
+		return -EINVAL;
+	*number = n;
+	return 0;
+}
+
+int link_parse_prefix(struct address *a, const char *text)
+{
+	char ip[ADDRESS_TEXT_MAX];
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	long prefix, max;
+
+	if (len >= sizeof(ip))
+		return -EINVAL;
+	memcpy(ip, text, len);
+	ip[len] = '\0';
+	if (address_parse_ip(a, ip) != 0)
+		return -EINVAL;
+	max = a->family == ADDRESS_IPV4 ? 32 : 128;
+	prefix = max;
+	if (slash && link_parse_number(slash + 1, 1, max, &prefix) != 0)
+		return -EINVAL;
+	a->port = (uint16_t)prefix;
+	return 0;
+}
+
+/* Copies an item without the white space around it. */
+static int trim(char *out, size_t size, const char *from, const char *to)
+{
+	while (from < to && isspace((unsigned char)*from))
+		from++;
+	while (to > from && isspace((unsigned char)to[-1]))
+		to--;
+	if (from == to || (size_t)(to - from) >= size)
+		return -EINVAL;
+	memcpy(out, from, (size_t)(to - from));
+	out[to - from] = '\0';
+	return 0;
+}
+
+int link_parse_list(const char *list, int (*item)(const char *text, void *arg), void *arg)
+{
+	char text[ITEM_MAX];
+	const char *end;
+	int error;
+
+	for (;; list = end + 1) {
+		end = list + strcspn(list, ",");
+		error = trim(text, sizeof(text), list, end);
+		if (!error)
+			error = item(text, arg);
+		if (error || !*end)
+			return error;
+	}
+}
+
+static int set_mtu(struct link *link, const char *value, char *error, size_t size)
+{
+	long mtu;
+
+	if (link_parse_number(value, LINK_MTU_MIN, UINT16_MAX, &mtu) != 0) {
+		snprintf(error, size, "mtu is a number of bytes from %d to 65535", LINK_MTU_MIN);
+		return -EINVAL;
+	}
+	link->configured.mtu = (uint32_t)mtu;
+	return 0;
+}
+
+static int add_dns(const char *text, void *arg)
+{
+	struct link_parameters *p = arg;
+
+	if (p->n_dns == TABLE_LINK_DNS || address_parse_ip(&p->dns[p->n_dns], text) != 0)
+		return -EINVAL;
+	p->n_dns++;
+	return 0;
+}
+
+static int set_dns(struct link *link, const char *value, char *error, size_t size)
+{
+	struct link_parameters parsed = { 0 };
+
+	if (link_parse_list(value, add_dns, &parsed) != 0) {
+		snprintf(error, size, "dns is a list of up to %d IP addresses", TABLE_LINK_DNS);
+		return -EINVAL;
+	}
+	memcpy(link->configured.dns, parsed.dns, sizeof(parsed.dns));
+	link->configured.n_dns = parsed.n_dns;
+	return 0;
+}
+
+const struct link_key link_common_keys[] = {
+	{ "dns", set_dns },
+	{ "mtu", set_mtu },
+	{ NULL, NULL },
+};
+
+static int set_driver(struct link *link, const char *value, char *error, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+		if (strcmp(value, drivers[i]->name) != 0)
+			continue;
+		if (link->driver == drivers[i])
+			return 0;
+		if (link->driver)
+			break;
+		link->driver_state = calloc(1, drivers[i]->state_size);
+		if (!link->driver_state) {
+			snprintf(error, size, "out of memory");
+			return -EINVAL;
+		}
+		link->driver = drivers[i];
+		return 0;
+	}
+	if (link->driver)
+		snprintf(error, size, "the link's driver is %s already", link->driver->name);
+	else
+		snprintf(error, size, "driver is one of: slirp, tun");
+	return -EINVAL;
+}
+
+static const struct link_key *find_key(const struct link_key *keys, const char *name)
+{
+	for (; keys->name; keys++) {
+		if (strcmp(keys->name, name) == 0)
+			return keys;
+	}
+	return NULL;
+}
+
+int link_set(struct link *link, const char *key, const char *value, char *error, size_t size)
+{
+	const struct link_key *k;
+
+	if (strcmp(key, "driver") == 0)
+		return set_driver(link, value, error, size);
+	if (!link->driver) {
+		snprintf(error, size, "the link's section must begin with driver = ...");
+		return -EINVAL;
+	}
+	k = find_key(link->driver->keys, key);
+	if (!k)
+		k = find_key(link_common_keys, key);
+	if (!k) {
+		snprintf(error, size, "the driver %s has no key of this name", link->driver->name);
+		return -ENOENT;
+	}
+	return k->set(link, value, error, size);
+}
+
+int link_check(const struct link *link, char *error, size_t size)
+{
+	if (!link->driver) {
+		snprintf(error, size, "the link has no driver = slirp or tun");
+		return -EINVAL;
+	}
+	return link->driver->check ? link->driver->check(link, error, size) : 0;
+}

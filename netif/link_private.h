@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A link from the inside: for its own files and its drivers.
+ */
+#ifndef NETIF_LINK_PRIVATE_H
+#define NETIF_LINK_PRIVATE_H
+
+#include "netif/ipif.h"
+#include "netif/link.h"
+#include "netif/route.h"
+
+#include "proto/address.h"
+#include "proto/table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event;
+struct event_base;
+struct link;
+
+#define LINK_MTU_MIN	 1280 /* RFC 8200 5 */
+#define LINK_MTU_DEFAULT 1500
+
+/*
+ * What a link is given by its driver when it comes up. In addresses, the port
+ * is the prefix length, as in the table.
+ */
+struct link_parameters {
+	uint32_t mtu;
+	struct address address4, gateway4;
+	struct address addresses6[TABLE_LINK_ADDRESSES6];
+	uint8_t n_addresses6;
+	uint8_t n_dns;
+	struct address gateway6;
+	struct address dns[TABLE_LINK_DNS];
+};
+
+/* A configuration key. Returns 0, or -EINVAL with a sentence in @error. */
+struct link_key {
+	const char *name;
+	int (*set)(struct link *link, const char *value, char *error, size_t size);
+};
+
+/*
+ * What makes links of one kind. A driver works between open and close: it
+ * calls link_negotiating(), link_ready() and link_fail(), the last also from
+ * within open.
+ */
+struct link_driver {
+	const char *name;
+	enum ipif_framing framing;
+	/* The last one's name is NULL. */
+	const struct link_key *keys;
+	/* Of the driver's own struct, zeroed at first. */
+	size_t state_size;
+	/* As link_check(); may be NULL. */
+	int (*check)(const struct link *link, char *error, size_t size);
+	/* At link_start(); may be NULL. */
+	void (*init)(struct link *link);
+	void (*open)(struct link *link);
+	/* The descriptor given with link_ready() has been closed already. */
+	void (*close)(struct link *link);
+	/* At link_stop(), in place of close if it is open; may be NULL. */
+	void (*fini)(struct link *link);
+	/* Process id of the helper, 0: none; may be NULL. */
+	int (*pid)(const struct link *link);
+};
+
+extern const struct link_driver tun_driver;
+extern const struct link_driver slirp_driver;
+
+/* Owned by its creator; see link.h. */
+struct link {
+	char name[TABLE_NAME_MAX];
+	const struct link_driver *driver; /* NULL: key not seen yet */
+	void *driver_state;
+	struct link_parameters configured; /* by keys; what is set wins */
+	struct link_parameters current;	   /* applied to the netif */
+
+	struct event_base *base; /* NULL: stopped */
+	link_changed_fn changed;
+	void *changed_arg;
+	struct event *timer;  /* the state's deadline, or the next try */
+	struct event *notify; /* calls changed, soon */
+	struct event *moved;  /* calls changed, once a second */
+
+	enum table_link_state state;
+	char cause[TABLE_CAUSE_MAX];
+	uint64_t since_ns;
+	unsigned int n_failures; /* in a row */
+	uint32_t n_opens;	 /* that a driver has succeeded in */
+	bool is_open;		 /* the driver has been opened, not closed */
+
+	struct ipif ipif;
+	struct route route;
+	uint32_t interface_id[2]; /* of the link-local address */
+};
+
+/* ---- for drivers ------------------------------------------------------------- */
+
+/* The device or helper is there and being talked to. */
+void link_negotiating(struct link *link, const char *cause);
+
+/*
+ * The link is up. @fd, which carries packets, becomes the link's; -1 if only
+ * @parameters have changed since.
+ */
+void link_ready(struct link *link, int fd, const struct link_parameters *parameters);
+
+/*
+ * The link cannot come up, or has gone down: it is closed, and tried again
+ * later. @format is the cause, with what the reader can do about it.
+ */
+void link_fail(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- link_address.c ---------------------------------------------------------- */
+
+/* Gives the netif what @parameters say; what is the same stays untouched. */
+void link_apply(struct link *link, const struct link_parameters *parameters);
+
+/* Takes all addresses away. */
+void link_unapply(struct link *link);
+
+/* ---- link_config.c ----------------------------------------------------------- */
+
+/* Keys of every driver; the last one's name is NULL. */
+extern const struct link_key link_common_keys[];
+
+/* "1.2.3.4/24"; without a prefix @a gets one host's. Returns 0 or -EINVAL. */
+int link_parse_prefix(struct address *a, const char *text);
+
+/*
+ * Calls @item for each item of a list separated by commas, white space around
+ * it taken off. Stops at the first that returns non-zero and returns that;
+ * -EINVAL for an empty or overlong item.
+ */
+int link_parse_list(const char *list, int (*item)(const char *text, void *arg), void *arg);
+
+int link_parse_number(const char *text, long min, long max, long *number);
+
+#endif

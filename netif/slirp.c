@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The link to the host's own network, through usocket-slirp: a helper that
+ * runs libslirp, which turns our packets into ordinary sockets of the host. No
+ * right is needed and no device.
+ *
+ * open starts the helper, tells it the forwards and starts it; its ready event
+ * brings the addresses, and the link is up. A helper that is lost takes the
+ * link down; the next try starts another, which gives the same addresses, so
+ * the stack's sockets live on. What libslirp knew of their connections is lost
+ * with it: the peers' next packets are answered with resets.
+ */
+#include "netif/helper.h"
+#include "netif/link_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROGRAM		 "usocket-slirp"
+#define PING_INTERVAL_MS 5000
+/*
+ * libslirp ends TCP connections itself, so this is nobody's path MTU; measured
+ * best for both directions, three times as fast as 1500.
+ */
+#define MTU_DEFAULT  16384
+#define FORWARDS_MAX 64
+
+struct slirp {
+	struct helper helper;
+	ush_HelperForward forwards[FORWARDS_MAX];
+	unsigned int n_forwards;
+	int packets; /* until the link is ready; -1: none */
+};
+
+static struct slirp *slirp_of(const struct link *link)
+{
+	return link->driver_state;
+}
+
+/* ---- configuration ------------------------------------------------------------ */
+
+static int parse_port(const char *text, uint32_t *port)
+{
+	long number;
+
+	if (link_parse_number(text, 1, UINT16_MAX, &number) != 0)
+		return -EINVAL;
+	*port = (uint32_t)number;
+	return 0;
+}
+
+/* Cuts what is behind the last colon off; NULL: there is none. */
+static char *cut_last(char *text)
+{
+	char *colon = strrchr(text, ':');
+
+	if (!colon)
+		return NULL;
+	*colon = '\0';
+	return colon + 1;
+}
+
+static int parse_host(ush_HelperForward *forward, char *text)
+{
+	size_t len = strlen(text);
+	struct address a;
+
+	if (len == 0 || strcmp(text, "*") == 0)
+		return 0;
+	if (text[0] == '[' && text[len - 1] == ']') {
+		text[len - 1] = '\0';
+		text++;
+	}
+	if (address_parse_ip(&a, text) != 0)
+		return -EINVAL;
+	forward->has_host = true;
+	forward->host.ip.size = a.family == ADDRESS_IPV4 ? 4 : 16;
+	memcpy(forward->host.ip.bytes, a.ip, forward->host.ip.size);
+	return 0;
+}
+
+/* "tcp:HOST:HOSTPORT:PORT" */
+static int parse_forward(ush_HelperForward *forward, const char *text)
+{
+	char copy[128], *host, *port;
+
+	memset(forward, 0, sizeof(*forward));
+	snprintf(copy, sizeof(copy), "%s", text);
+	if (strncmp(copy, "tcp:", 4) != 0 && strncmp(copy, "udp:", 4) != 0)
+		return -EINVAL;
+	forward->udp = copy[0] == 'u';
+	host = copy + 4;
+	port = cut_last(host);
+	if (!port || parse_port(port, &forward->port) != 0)
+		return -EINVAL;
+	port = cut_last(host);
+	if (!port || parse_port(port, &forward->host_port) != 0)
+		return -EINVAL;
+	return parse_host(forward, host);
+}
+
+static int add_forward(const char *text, void *arg)
+{
+	struct slirp *slirp = arg;
+
+	if (slirp->n_forwards == FORWARDS_MAX)
+		return -EINVAL;
+	if (parse_forward(&slirp->forwards[slirp->n_forwards], text) != 0)
+		return -EINVAL;
+	slirp->n_forwards++;
+	return 0;
+}
+
+static int set_forward(struct link *link, const char *value, char *error, size_t size)
+{
+	struct slirp *slirp = slirp_of(link);
+	unsigned int before = slirp->n_forwards;
+
+	if (link_parse_list(value, add_forward, slirp) == 0)
+		return 0;
+	slirp->n_forwards = before;
+	snprintf(error, size,
+		"forward is a list of up to %d of tcp:ADDRESS:HOSTPORT:PORT or udp:...",
+		FORWARDS_MAX);
+	return -EINVAL;
+}
+
+static const struct link_key keys[] = {
+	{ "forward", set_forward },
+	{ NULL, NULL },
+};
+
+/* ---- the helper ---------------------------------------------------------------- */
+
+static void take_address(struct address *a, const ush_HelperAddress *from)
+{
+	memset(a, 0, sizeof(*a));
+	if (from->ip.size != 4 && from->ip.size != 16)
+		return;
+	a->family = from->ip.size == 4 ? ADDRESS_IPV4 : ADDRESS_IPV6;
+	memcpy(a->ip, from->ip.bytes, from->ip.size);
+	a->port = (uint16_t)from->prefix;
+}
+
+static bool take_ready(struct link_parameters *p, const ush_HelperReady *ready)
+{
+	pb_size_t i;
+
+	memset(p, 0, sizeof(*p));
+	p->mtu = ready->mtu;
+	if (p->mtu < LINK_MTU_MIN || p->mtu > UINT16_MAX)
+		return false;
+	take_address(&p->address4, &ready->address4);
+	take_address(&p->gateway4, &ready->gateway4);
+	take_address(&p->gateway6, &ready->gateway6);
+	if (p->address4.family != ADDRESS_IPV4 || p->address4.port < 1 || p->address4.port > 32)
+		return false;
+	for (i = 0; i < ready->address6_count && i < TABLE_LINK_ADDRESSES6; i++) {
+		take_address(&p->addresses6[i], &ready->address6[i]);
+		if (p->addresses6[i].family != ADDRESS_IPV6)
+			return false;
+		p->n_addresses6++;
+	}
+	for (i = 0; i < ready->dns_count && i < TABLE_LINK_DNS; i++) {
+		take_address(&p->dns[i], &ready->dns[i]);
+		p->dns[i].port = 0;
+		p->n_dns++;
+	}
+	return true;
+}
+
+static void on_ready(struct link *link, const ush_HelperReady *ready)
+{
+	struct slirp *slirp = slirp_of(link);
+	struct link_parameters p;
+	int fd = slirp->packets;
+
+	if (!take_ready(&p, ready)) {
+		link_fail(link, "the helper reports impossible addresses");
+		return;
+	}
+	slirp->packets = -1;
+	link_ready(link, fd, &p);
+}
+
+static void on_event(struct helper *helper, const ush_HelperEvent *event, void *arg)
+{
+	struct link *link = arg;
+
+	(void)helper;
+	if (event->which_body == ush_HelperEvent_ready_tag)
+		on_ready(link, &event->body.ready);
+	else
+		link_fail(link, "%s", event->body.failed.cause);
+}
+
+static void on_helper_lost(struct helper *helper, const char *cause, void *arg)
+{
+	(void)helper;
+	link_fail(arg, "%s", cause);
+}
+
+static const struct helper_handlers handlers = {
+	.event = on_event,
+	.lost = on_helper_lost,
+};
+
+static int send_configuration(struct link *link)
+{
+	ush_HelperCommand command = ush_HelperCommand_init_zero;
+	struct slirp *slirp = slirp_of(link);
+	unsigned int i;
+	int error;
+
+	command.which_body = ush_HelperCommand_forward_tag;
+	for (i = 0; i < slirp->n_forwards; i++) {
+		command.body.forward = slirp->forwards[i];
+		error = helper_send(&slirp->helper, &command);
+		if (error)
+			return error;
+	}
+	memset(&command, 0, sizeof(command));
+	command.which_body = ush_HelperCommand_start_tag;
+	snprintf(command.body.start.link, sizeof(command.body.start.link), "%s", link->name);
+	command.body.start.mtu = link->configured.mtu ? link->configured.mtu : MTU_DEFAULT;
+	return helper_send(&slirp->helper, &command);
+}
+
+static void slirp_init_(struct link *link)
+{
+	struct slirp *slirp = slirp_of(link);
+	const struct helper_params params = {
+		.base = link->base,
+		.program = PROGRAM,
+		.handlers = &handlers,
+		.arg = link,
+		.ping_interval_ms = PING_INTERVAL_MS,
+	};
+
+	helper_init(&slirp->helper, &params);
+	slirp->packets = -1;
+}
+
+static void slirp_open(struct link *link)
+{
+	struct slirp *slirp = slirp_of(link);
+	char path[512];
+	int error;
+
+	error = helper_start(&slirp->helper, &slirp->packets);
+	if (error) {
+		helper_path(&slirp->helper, path, sizeof(path));
+		link_fail(link, "%s: %s", path, strerror(-error));
+		return;
+	}
+	error = send_configuration(link);
+	if (error) {
+		link_fail(link, "%s takes no commands: %s", PROGRAM, strerror(-error));
+		return;
+	}
+	link_negotiating(link, "helper started");
+}
+
+static void close_packets(struct slirp *slirp)
+{
+	if (slirp->packets >= 0)
+		close(slirp->packets);
+	slirp->packets = -1;
+}
+
+static void slirp_close(struct link *link)
+{
+	struct slirp *slirp = slirp_of(link);
+
+	close_packets(slirp);
+	helper_kill(&slirp->helper);
+}
+
+static void slirp_fini(struct link *link)
+{
+	struct slirp *slirp = slirp_of(link);
+
+	close_packets(slirp);
+	helper_fini(&slirp->helper);
+}
+
+static int slirp_pid(const struct link *link)
+{
+	return (int)slirp_of(link)->helper.pid;
+}
+
+const struct link_driver slirp_driver = {
+	.name = "slirp",
+	.framing = IPIF_FRAMING_ETHERNET,
+	.keys = keys,
+	.state_size = sizeof(struct slirp),
+	.init = slirp_init_,
+	.open = slirp_open,
+	.close = slirp_close,
+	.fini = slirp_fini,
+	.pid = slirp_pid,
+};

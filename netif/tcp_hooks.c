@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "netif/tcp_hooks.h"
+
+#include "netif/hooks.h"
+
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/prot/tcp.h>
+
+/* lwIP is one a process, and so is who listens to it. */
+static const struct tcp_hooks *tcp_hooks;
+
+void tcp_hooks_set(const struct tcp_hooks *hooks)
+{
+	tcp_hooks = hooks;
+}
+
+err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+	if (tcp_hooks && !tcp_hooks->segment_in(pcb, TCPH_FLAGS(header)))
+		return ERR_ABRT;
+	return ERR_OK;
+}
+
+u32_t *hook_tcp_out(struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options)
+{
+	/*
+	 * lwIP raises snd_nxt after a segment's first transmission. A
+	 * keep-alive probe is below it too, but has nothing to retransmit.
+	 */
+	if (tcp_hooks && pcb && (pcb->unsent || pcb->unacked) &&
+		TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt))
+		tcp_hooks->retransmitted(pcb);
+	return options;
+}

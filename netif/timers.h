@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lwIP's timers on libevent; they run only while something needs them.
+ */
+#ifndef NETIF_TIMERS_H
+#define NETIF_TIMERS_H
+
+struct event_base;
+
+/* Before lwip_init(). Returns 0 or -ENOMEM. */
+int timers_init(struct event_base *base);
+void timers_fini(void);
+
+/*
+ * A packet goes in or out: neighbour caches and address lifetimes are looked
+ * after once a second from now on, until the links have been quiet for a while.
+ */
+void timers_activity(void);
+
+/* IGMP or MLD may have a report pending. */
+void timers_groups_changed(void);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * A TUN device: the kernel is the other end of the link, and routes or
+ * forwards as the host's administrator has set it up. The device is created,
+ * or taken over if it exists, and set up if that is permitted; addresses and
+ * routes on the kernel's side are not ours to give.
+ *
+ * Opening takes no time, so the link goes from opening to up or back to down
+ * within one step. A device that is deleted or set down fails its descriptor,
+ * and the link tries to open it again.
+ */
+#include "netif/link_private.h"
+#include "netif/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEVICE_DEFAULT "usock0"
+#define TUN_PATH       "/dev/net/tun"
+
+struct tun {
+	char device[IFNAMSIZ];
+};
+
+static const struct tun *tun_of(const struct link *link)
+{
+	return link->driver_state;
+}
+
+static const char *device_of(const struct link *link)
+{
+	const struct tun *tun = tun_of(link);
+
+	return tun->device[0] ? tun->device : DEVICE_DEFAULT;
+}
+
+/* ---- configuration ------------------------------------------------------------ */
+
+static int set_device(struct link *link, const char *value, char *error, size_t size)
+{
+	struct tun *tun = link->driver_state;
+
+	if (!*value || strlen(value) >= IFNAMSIZ || strpbrk(value, "/% \t:")) {
+		snprintf(error, size, "device is the name of an interface, at most %d characters",
+			IFNAMSIZ - 1);
+		return -EINVAL;
+	}
+	snprintf(tun->device, sizeof(tun->device), "%s", value);
+	return 0;
+}
+
+static int set_address(struct link *link, const char *value, char *error, size_t size)
+{
+	struct address a;
+
+	if (link_parse_prefix(&a, value) != 0 || a.family != ADDRESS_IPV4 || address_is_any(&a)) {
+		snprintf(error, size, "address is IPv4 with prefix, such as 192.0.2.2/24");
+		return -EINVAL;
+	}
+	link->configured.address4 = a;
+	return 0;
+}
+
+static int add_address6(const char *text, void *arg)
+{
+	struct link_parameters *p = arg;
+	struct address a;
+
+	if (p->n_addresses6 == TABLE_LINK_ADDRESSES6)
+		return -EINVAL;
+	if (link_parse_prefix(&a, text) != 0 || a.family != ADDRESS_IPV6 || address_is_any(&a) ||
+		address_is_multicast(&a) || address_is_link_local(&a))
+		return -EINVAL;
+	p->addresses6[p->n_addresses6++] = a;
+	return 0;
+}
+
+static int set_address6(struct link *link, const char *value, char *error, size_t size)
+{
+	struct link_parameters parsed = { 0 };
+
+	if (link_parse_list(value, add_address6, &parsed) != 0) {
+		snprintf(error, size,
+			"address6 is a list of up to %d IPv6 addresses with prefix, such as "
+			"2001:db8::2/64",
+			TABLE_LINK_ADDRESSES6);
+		return -EINVAL;
+	}
+	memcpy(link->configured.addresses6, parsed.addresses6, sizeof(parsed.addresses6));
+	link->configured.n_addresses6 = parsed.n_addresses6;
+	return 0;
+}
+
+static int set_gateway(struct link *link, const char *value, char *error, size_t size)
+{
+	struct address a;
+
+	if (address_parse_ip(&a, value) != 0) {
+		snprintf(error, size, "gateway is an IP address");
+		return -EINVAL;
+	}
+	if (a.family == ADDRESS_IPV4)
+		link->configured.gateway4 = a;
+	else
+		link->configured.gateway6 = a;
+	return 0;
+}
+
+static const struct link_key keys[] = {
+	{ "address", set_address },
+	{ "address6", set_address6 },
+	{ "device", set_device },
+	{ "gateway", set_gateway },
+	{ NULL, NULL },
+};
+
+static int check(const struct link *link, char *error, size_t size)
+{
+	if (link->configured.address4.family || link->configured.n_addresses6 > 0)
+		return 0;
+	snprintf(error, size, "the driver tun needs address or address6");
+	return -EINVAL;
+}
+
+/* ---- the device --------------------------------------------------------------- */
+
+static void fail_open(struct link *link, int error)
+{
+	if (error == EACCES || error == EPERM)
+		link_fail(link, "%s is not permitted: run with CAP_NET_ADMIN", TUN_PATH);
+	else if (error == ENOENT || error == ENODEV || error == ENXIO)
+		link_fail(link, "%s is not there: modprobe tun", TUN_PATH);
+	else
+		link_fail(link, "%s: %s", TUN_PATH, strerror(error));
+}
+
+static void fail_attach(struct link *link, int error)
+{
+	const char *device = device_of(link);
+
+	if (error == EPERM)
+		link_fail(link, "%s: needs CAP_NET_ADMIN, or: ip tuntap add %s mode tun user USER",
+			device, device);
+	else if (error == EBUSY)
+		link_fail(link, "%s is in use by another process", device);
+	else if (error == EINVAL)
+		link_fail(link, "%s is not a TUN device", device);
+	else
+		link_fail(link, "%s: %s", device, strerror(error));
+}
+
+/* Returns a descriptor, or -1 with the link failed. */
+static int open_device(struct link *link)
+{
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int fd, error;
+
+	fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		fail_open(link, errno);
+		return -1;
+	}
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", device_of(link));
+	if (ioctl(fd, TUNSETIFF, &request) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	fail_attach(link, error);
+	return -1;
+}
+
+/* Asks on @sock; returns 0 or -errno. */
+static int ensure_up(int sock, struct ifreq *request)
+{
+	if (ioctl(sock, SIOCGIFFLAGS, request) != 0)
+		return -errno;
+	if (request->ifr_flags & IFF_UP)
+		return 0;
+	request->ifr_flags |= IFF_UP;
+	return ioctl(sock, SIOCSIFFLAGS, request) == 0 ? 0 : -errno;
+}
+
+static void ensure_mtu(const struct link *link, int sock, struct ifreq *request, uint32_t mtu)
+{
+	if (ioctl(sock, SIOCGIFMTU, request) != 0 || request->ifr_mtu == (int)mtu)
+		return;
+	request->ifr_mtu = (int)mtu;
+	if (ioctl(sock, SIOCSIFMTU, request) != 0)
+		log_warning("link %s: the MTU of %s cannot be set: ip link set %s mtu %u",
+			link->name, device_of(link), device_of(link), mtu);
+}
+
+/* True, or false with the link failed. */
+static bool prepare_device(struct link *link, uint32_t mtu)
+{
+	struct ifreq request = { 0 };
+	int sock, error;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", device_of(link));
+	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock < 0) {
+		link_fail(link, "%s: %s", device_of(link), strerror(errno));
+		return false;
+	}
+	ensure_mtu(link, sock, &request, mtu);
+	error = ensure_up(sock, &request);
+	close(sock);
+	if (error)
+		link_fail(link, "%s is down: ip link set %s up", device_of(link), device_of(link));
+	return error == 0;
+}
+
+static void tun_open(struct link *link)
+{
+	struct link_parameters p = link->configured;
+	int fd;
+
+	if (p.mtu == 0)
+		p.mtu = LINK_MTU_DEFAULT;
+	fd = open_device(link);
+	if (fd < 0)
+		return;
+	if (!prepare_device(link, p.mtu)) {
+		close(fd);
+		return;
+	}
+	link_ready(link, fd, &p);
+}
+
+static void tun_close(struct link *link)
+{
+	/* The descriptor was all there is, and the link has closed it. */
+	(void)link;
+}
+
+const struct link_driver tun_driver = {
+	.name = "tun",
+	.framing = IPIF_FRAMING_RAW,
+	.keys = keys,
+	.state_size = sizeof(struct tun),
+	.check = check,
+	.open = tun_open,
+	.close = tun_close,
+};
