@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What UDP and raw sockets have in common: a channel of datagrams with
+ * headers, a default peer, multicast groups.
+ */
+#ifndef DAEMON_DGRAM_H
+#define DAEMON_DGRAM_H
+
+#include "daemon/socket_private.h"
+
+#include <lwip/ip_addr.h>
+
+struct dgram_group;
+struct netif;
+struct pbuf;
+struct raw_pcb;
+struct udp_pcb;
+
+struct dgram_socket {
+	struct usock base;
+	union {
+		struct udp_pcb *udp;
+		struct raw_pcb *raw;
+	};
+	struct address peer;		/* default destination and only source;
+					 * family NONE: not connected */
+	LIST_HEAD(, dgram_group) groups;
+	/* Sends one datagram; takes @p. */
+	void (*send)(struct dgram_socket *d, struct pbuf *p, const struct address *to);
+};
+
+static inline struct dgram_socket *dgram_of(struct usock *s)
+{
+	return (struct dgram_socket *)s;
+}
+
+/*
+ * Passes what follows the first @skip bytes of @p on to the client, or drops
+ * and counts it. The caller keeps @p.
+ */
+void dgram_deliver(struct dgram_socket *d, const struct pbuf *p, uint16_t skip,
+		   const struct address *from);
+
+/* Sets the pending error and wakes whoever waits for a datagram. */
+void dgram_fail(struct dgram_socket *d, int error);
+
+/* Whether datagrams from @from are wanted. */
+bool dgram_wants(const struct dgram_socket *d, const struct address *from);
+
+/* The socket_ops of both types. */
+void dgram_on_channel(struct usock *s, short events);
+void dgram_service(struct usock *s);
+int dgram_set_group(struct usock *s, bool join, const struct address *group,
+		    const struct address *interface);
+bool dgram_in_group(struct dgram_socket *d, const ip_addr_t *address);
+void dgram_leave_groups(struct dgram_socket *d);
+
+/* Applies OPTION_RECEIVE_BUFFER (or the configured default). */
+int dgram_apply_buffer(struct usock *s);
+
+/*
+ * Sets the default peer, or dissolves it (family NONE), after sending what
+ * was written before. Fills the record's remote address.
+ */
+int dgram_set_peer(struct dgram_socket *d, const struct address *peer);
+
+#endif

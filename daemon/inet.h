@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between struct address and lwIP: conversion, routes, which addresses are
+ * ours, and lwIP's errors as errnos.
+ */
+#ifndef DAEMON_INET_H
+#define DAEMON_INET_H
+
+#include "proto/address.h"
+
+#include <lwip/err.h>
+#include <lwip/ip_addr.h>
+#include <stdbool.h>
+
+struct netif;
+struct usocketd;
+
+/*
+ * The IP of @a for lwIP, its scope turned into a netif's zone. An address
+ * without family gives the "any" of both families.
+ */
+void inet_to_lwip(const struct usocketd *daemon, const struct address *a, ip_addr_t *ip);
+
+/* And back, with @port; @as_v6: IPv4 as IPv4-mapped, for AF_INET6 sockets. */
+struct address inet_from_lwip(const struct usocketd *daemon, const ip_addr_t *ip, uint16_t port,
+			      bool as_v6);
+
+/*
+ * The netif a packet to @remote would take from @local (may be any).
+ * NULL: no route, or its link is down.
+ */
+struct netif *inet_route(const ip_addr_t *local, const ip_addr_t *remote);
+
+/* Whether a netif has this address (any counts as ours). */
+bool inet_is_ours(const ip_addr_t *ip);
+
+/* Limited or a netif's directed broadcast. */
+bool inet_is_broadcast(const ip_addr_t *ip);
+
+/* Index of the netif's link + 1 as the table has it; 0: loopback or none. */
+uint32_t inet_link_of(const struct usocketd *daemon, const struct netif *netif);
+
+/* -errno for what an lwIP call returned; 0 for ERR_OK. */
+int inet_error(err_t err);
+
+#endif

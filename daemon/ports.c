@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation.
+ *
+ * A port table maps a local port to the sockets registered on it. One table
+ * a protocol; raw sockets have no ports. A socket is in at most one table,
+ * once; the socket layer registers at bind, connect or accept and releases
+ * when the socket dies. lwIP's own duplicate check is switched off for our
+ * pcbs (they all carry SOF_REUSEADDR), this table is the authority.
+ *
+ * TCP connections in TIME_WAIT have no socket any more. ports_time_wait()
+ * finds them in lwIP's list, where the uid travels in an ext argument.
+ */
+#include "daemon/ports.h"
+
+#include "daemon/inet.h"
+#include "daemon/tcp_private.h"
+
+#include <errno.h>
+#include <lwip/priv/tcp_priv.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <uthash.h>
+
+/* Random picks before every dynamic port is tried in turn. */
+#define RANDOM_PICKS 64
+
+struct port_entry {
+	uint16_t port;
+	struct usock_list sockets;
+	UT_hash_handle hh;
+};
+
+static struct port_entry *table_find(struct port_table *table, uint16_t port)
+{
+	struct port_entry *entry;
+
+	HASH_FIND(hh, table->entries, &port, sizeof(port), entry);
+	return entry;
+}
+
+struct usock *ports_first(struct port_table *table, uint16_t port)
+{
+	struct port_entry *entry = table_find(table, port);
+
+	return entry ? LIST_FIRST(&entry->sockets) : NULL;
+}
+
+static int table_insert(struct port_table *table, struct usock *s, const struct address *local)
+{
+	struct port_entry *entry = table_find(table, local->port);
+
+	if (!entry) {
+		entry = calloc(1, sizeof(*entry));
+		if (!entry)
+			return -ENOBUFS;
+		entry->port = local->port;
+		LIST_INIT(&entry->sockets);
+		HASH_ADD(hh, table->entries, port, sizeof(entry->port), entry);
+	}
+	LIST_INSERT_HEAD(&entry->sockets, s, port_link);
+	s->ports = table;
+	s->bound = *local;
+	return 0;
+}
+
+static bool is_dual_stack(const struct usock *s, const struct address *local)
+{
+	return s->record.family == ADDRESS_IPV6 && address_is_any(local) &&
+	       !socket_option(s, usp_Option_OPTION_V6ONLY);
+}
+
+/* Whether a packet could be for either. */
+static bool addresses_overlap(const struct usock *a, const struct address *la,
+			      const struct usock *b, const struct address *lb)
+{
+	struct address ua = address_unmap_v4(la), ub = address_unmap_v4(lb);
+
+	if (is_dual_stack(a, la) || is_dual_stack(b, lb))
+		return true;
+	if (ua.family != ub.family)
+		return false;
+	return address_is_any(&ua) || address_is_any(&ub) || address_ip_equal(&ua, &ub);
+}
+
+static bool is_listening(const struct usock *s)
+{
+	return s->record.state == TABLE_STATE_LISTEN;
+}
+
+/* Both asked for it, one user's, and no listener among them: as Linux. */
+static bool may_share(const struct usock *a, const struct usock *b)
+{
+	return socket_option(a, usp_Option_OPTION_REUSE_ADDRESS) &&
+	       socket_option(b, usp_Option_OPTION_REUSE_ADDRESS) &&
+	       a->record.uid == b->record.uid && !is_listening(a) && !is_listening(b);
+}
+
+static bool ports_conflict(struct port_table *table, const struct usock *s,
+			   const struct address *local)
+{
+	struct usock *other = ports_first(table, local->port);
+
+	for (; other; other = LIST_NEXT(other, port_link))
+		if (other != s && !may_share(s, other) &&
+		    addresses_overlap(s, local, other, &other->bound))
+			return true;
+	return false;
+}
+
+/*
+ * A connection in TIME_WAIT keeps its port from an explicit bind, unless the
+ * same user asks with SO_REUSEADDR (semantics.md B9).
+ */
+static bool ports_time_wait(const struct usock *s, const struct address *local)
+{
+	const struct tcp_pcb *pcb;
+
+	for (pcb = tcp_tw_pcbs; pcb; pcb = pcb->next)
+		if (pcb->local_port == local->port &&
+		    !(socket_option(s, usp_Option_OPTION_REUSE_ADDRESS) &&
+		      tcp_pcb_uid(pcb) == s->record.uid))
+			return true;
+	return false;
+}
+
+static bool ports_free(struct port_table *table, const struct usock *s,
+		       const struct address *local)
+{
+	if (ports_conflict(table, s, local))
+		return false;
+	return table != &s->registry->tcp_ports || !ports_time_wait(s, local);
+}
+
+/* For a dynamic port: nobody at all is on it. */
+static int ports_pick(struct port_table *table, uint16_t *port)
+{
+	const uint32_t span = PORTS_DYNAMIC_LAST - PORTS_DYNAMIC_FIRST + 1;
+	uint16_t start = 0;
+
+	for (uint32_t i = 0; i < RANDOM_PICKS + span; i++) {
+		if (i <= RANDOM_PICKS && getrandom(&start, sizeof(start), 0) != sizeof(start))
+			return -ENOBUFS;
+		*port = (uint16_t)(PORTS_DYNAMIC_FIRST +
+				   (start + (i > RANDOM_PICKS ? i : 0)) % span);
+		if (!table_find(table, *port))
+			return 0;
+	}
+	return -EADDRINUSE;
+}
+
+int ports_bind(struct port_table *table, struct usock *s, const struct address *local)
+{
+	struct address a = *local;
+	int r;
+
+	if (a.port == 0) {
+		r = ports_pick(table, &a.port);
+		if (r < 0)
+			return r;
+	} else if (!ports_free(table, s, &a)) {
+		return -EADDRINUSE;
+	}
+	return table_insert(table, s, &a);
+}
+
+int ports_adopt(struct port_table *table, struct usock *s, const struct address *local)
+{
+	return table_insert(table, s, local);
+}
+
+void ports_release(struct usock *s)
+{
+	struct port_table *table = s->ports;
+	struct port_entry *entry;
+
+	if (!table)
+		return;
+	entry = table_find(table, s->bound.port);
+	LIST_REMOVE(s, port_link);
+	s->ports = NULL;
+	if (entry && LIST_EMPTY(&entry->sockets)) {
+		HASH_DEL(table->entries, entry);
+		free(entry);
+	}
+}
+
+int ports_check_listen(const struct usock *s)
+{
+	struct usock *other = ports_first(s->ports, s->bound.port);
+
+	for (; other; other = LIST_NEXT(other, port_link))
+		if (other != s && is_listening(other) &&
+		    addresses_overlap(s, &s->bound, other, &other->bound))
+			return -EADDRINUSE;
+	return 0;
+}
+
+void ports_fini(struct port_table *table)
+{
+	struct port_entry *entry, *next;
+
+	HASH_ITER(hh, table->entries, entry, next) {
+		HASH_DEL(table->entries, entry);
+		free(entry);
+	}
+}

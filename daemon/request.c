@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * Requests go through one const table, indexed by the tag of the oneof. A
+ * request that a newer client has sent decodes to no tag at all and gets
+ * STATUS_UNKNOWN_REQUEST, as do tags without a row. Handlers never see a
+ * descriptor they have not asked for.
+ */
+#include "daemon/request.h"
+
+#include "daemon/resolver.h"
+#include "daemon/server.h"
+#include "daemon/session.h"
+#include "daemon/socket.h"
+#include "daemon/table_writer.h"
+#include "daemon/usocketd.h"
+#include "netif/log.h"
+#include "netif/stack.h"
+#include "proto/status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What a request comes with. */
+enum request_need {
+	NEED_NOTHING,
+	NEED_DESCRIPTOR,
+};
+
+struct request_row {
+	const char *name;
+	request_fn handle;
+	enum request_need need;
+};
+
+static const struct request_row rows[] = {
+	[usp_Request_socket_new_tag] = { "SocketNew", request_socket_new, NEED_NOTHING },
+	[usp_Request_socket_attach_tag] = { "SocketAttach", request_socket_attach, NEED_DESCRIPTOR },
+	[usp_Request_socket_bind_tag] = { "SocketBind", request_socket_bind, NEED_NOTHING },
+	[usp_Request_socket_connect_tag] = { "SocketConnect", request_socket_connect, NEED_NOTHING },
+	[usp_Request_socket_disconnect_tag] = { "SocketDisconnect", request_socket_disconnect, NEED_NOTHING },
+	[usp_Request_socket_listen_tag] = { "SocketListen", request_socket_listen, NEED_NOTHING },
+	[usp_Request_socket_set_option_tag] = { "SocketSetOption", request_socket_set_option, NEED_NOTHING },
+	[usp_Request_socket_get_option_tag] = { "SocketGetOption", request_socket_get_option, NEED_NOTHING },
+	[usp_Request_resolve_tag] = { "Resolve", request_resolve, NEED_NOTHING },
+	[usp_Request_watch_tag] = { "Watch", request_watch, NEED_NOTHING },
+	[usp_Request_get_status_tag] = { "GetStatus", request_get_status, NEED_NOTHING },
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+_Static_assert(N_ROWS == usp_Request_get_status_tag + 1, "a row for each request");
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static int run(struct request *request, const struct request_row *row)
+{
+	if (row->need == NEED_NOTHING)
+		close_fd(&request->fd_in);
+	else if (request->fd_in < 0)
+		return -EINVAL;
+	return row->handle(request);
+}
+
+static usp_Status outcome_status(int outcome)
+{
+	if (outcome <= 0)
+		return status_from_errno(outcome);
+	switch ((enum request_outcome)outcome) {
+	case REQUEST_STARTED:
+		return usp_STATUS_STARTED;
+	}
+	abort();
+}
+
+void request_dispatch(struct request *request)
+{
+	const usp_Request *message = request->message;
+	usp_Reply *reply = request->reply;
+
+	reply->sequence = message->sequence;
+	if (message->which_body == usp_Request_hello_tag) {
+		reply->status = usp_STATUS_MALFORMED;	/* a second one */
+	} else if (message->which_body >= N_ROWS || !rows[message->which_body].handle) {
+		reply->status = usp_STATUS_UNKNOWN_REQUEST;
+	} else {
+		const struct request_row *row = &rows[message->which_body];
+		int outcome = run(request, row);
+
+		reply->status = outcome_status(outcome);
+		log_debug("client %d (%s): %s #%u: status %d",
+			  (int)session_pid(request->session), session_program(request->session),
+			  row->name, message->sequence, (int)reply->status);
+		if (outcome < 0) {
+			reply->which_body = 0;
+			close_fd(&request->fd_out);
+		}
+	}
+	close_fd(&request->fd_in);
+}
+
+int request_get_status(struct request *request)
+{
+	struct usocketd *daemon = request->daemon;
+	usp_StatusReply *status = &request->reply->body.daemon;
+	struct session_registry *sessions = server_sessions(session_server(request->session));
+	struct resolver_stats stats;
+
+	request->reply->which_body = usp_Reply_daemon_tag;
+	resolver_stats(daemon->resolver, &stats);
+	snprintf(status->version, sizeof(status->version), "%s", PACKAGE_VERSION);
+	snprintf(status->lwip_version, sizeof(status->lwip_version), "%s", stack_version());
+	status->uptime_ms = (stack_now_ns() - daemon->started_ns) / 1000000;
+	status->sessions = sessions->n_admitted;
+	status->sessions_max = daemon->config.sessions_max;
+	status->sockets = socket_registry_count(daemon->sockets);
+	status->sockets_max = daemon->config.sockets_max;
+	status->lookups = stats.n_lookups;
+	status->cache_entries = stats.cache_entries;
+	status->cache_hits = stats.cache_hits;
+	status->cache_misses = stats.cache_misses;
+	status->requests = daemon->n_requests;
+	status->malformed = daemon->n_malformed;
+	status->clients_dropped = daemon->n_clients_dropped;
+	status->syn_dropped = socket_registry_syn_dropped(daemon->sockets);
+	status->sessions_without_queue = daemon->n_sessions_without_queue;
+	return 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The daemon runs as an ordinary user, with no rights at all; as a user of
+ * its own with two capabilities; or as root. In the last two cases it keeps
+ * what its links need to be opened again later, and what a helper needs to
+ * leave root behind; the rest goes. Helpers never gain rights by exec.
+ */
+#include "daemon/rights.h"
+
+#include "daemon/config.h"
+#include "netif/log.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+/* The kernel counts about 9.5 KB for a session's pair of queues. */
+#define QUEUE_BYTES_PER_SESSION 16384
+/* Rendezvous socket, two queue ends, and what is under way. */
+#define FILES_PER_SESSION 4
+#define FILES_OTHER 256
+
+static const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
+
+static const unsigned int kept[] = {
+	CAP_NET_ADMIN,	/* TUN devices */
+	CAP_NET_RAW,	/* packet sockets */
+	CAP_NET_BIND_SERVICE,	/* forwarded ports of the host below 1024 */
+	CAP_SETUID,	/* a helper leaves root */
+	CAP_SETGID,
+	CAP_SETPCAP,
+	CAP_KILL,	/* and is ended then */
+};
+
+/* The kernel refuses a higher hard limit to all but CAP_SYS_RESOURCE. */
+static void raise_limit(int resource, const char *name, rlim_t wanted)
+{
+	struct rlimit limit, higher;
+
+	if (getrlimit(resource, &limit) < 0)
+		return;
+	higher = limit;
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted)
+		higher.rlim_max = wanted;
+	higher.rlim_cur = higher.rlim_max;
+	if (setrlimit(resource, &higher) == 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(resource, &limit) < 0)
+		log_warning("%s cannot be raised: %s", name, strerror(errno));
+	else
+		log_info("%s is %llu; for all that is configured %llu would be needed", name,
+			 (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
+}
+
+void rights_raise_limits(const struct config *config)
+{
+	raise_limit(RLIMIT_NOFILE, "RLIMIT_NOFILE",
+		    (rlim_t)config->sockets_max +
+			    (rlim_t)config->sessions_max * FILES_PER_SESSION + FILES_OTHER);
+	if (config->queues)
+		raise_limit(RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE",
+			    (rlim_t)config->sessions_max * QUEUE_BYTES_PER_SESSION);
+}
+
+void rights_drop(void)
+{
+	bool keep[sizeof(kept) / sizeof(kept[0])];
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		log_warning("PR_SET_NO_NEW_PRIVS: %s", strerror(errno));
+	if (capng_get_caps_process() < 0) {
+		log_warning("capabilities cannot be read: none are given up");
+		return;
+	}
+	if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
+		return;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		keep[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (keep[i])
+			capng_update(CAPNG_ADD, sets, kept[i]);
+	}
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		log_warning("capabilities cannot be given up");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What this process may take of the system, and what it may do.
+ */
+#ifndef DAEMON_RIGHTS_H
+#define DAEMON_RIGHTS_H
+
+struct config;
+
+/*
+ * Raises the limits on descriptors and message queues as far as is allowed
+ * and needed for @config.
+ */
+void rights_raise_limits(const struct config *config);
+
+/*
+ * Gives up, for good, all that the daemon does not need once it runs. What
+ * cannot be given up is logged; it is no reason not to serve.
+ */
+void rights_drop(void);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation.
+ *
+ * Before it asks for a connect the client makes its end of the channel
+ * unwritable: the smallest send buffer, filled with one-byte messages. What
+ * lies in the channel at that moment is the filler; however the connect ends,
+ * the daemon takes exactly that many bytes away, which makes the client's end
+ * writable: POLLOUT means that the connect is over, as for a kernel socket.
+ * The result is in the table's error.
+ *
+ * A client that writes less, or more, hurts only itself: what was there
+ * before the connect never reaches the network.
+ *
+ * WAITING and CONNECTING share one deadline (connect_timeout).
+ */
+#include "daemon/tcp_private.h"
+
+#include "daemon/inet.h"
+#include "daemon/ports.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void drain_filler(struct tcp_socket *t)
+{
+	uint8_t *scratch = t->base.registry->scratch;
+	ssize_t n;
+
+	while (t->n_filler > 0) {
+		size_t want = t->n_filler < SOCKET_SCRATCH_SIZE ? t->n_filler
+								: SOCKET_SCRATCH_SIZE;
+
+		n = recv(t->base.channel, scratch, want, MSG_DONTWAIT);
+		if (n <= 0)
+			break;
+		t->n_filler -= (uint32_t)n;
+	}
+	t->n_filler = 0;
+}
+
+static void leave_connecting(struct tcp_socket *t)
+{
+	if (t->deadline)
+		event_del(t->deadline);
+	drain_filler(t);
+	/* What the client wrote after the filler, or its close. */
+	t->readable = true;
+	socket_schedule(&t->base);
+}
+
+void tcp_connect_failed(struct tcp_socket *t, int error)
+{
+	t->phase = TCP_PHASE_IDLE;
+	/* An automatic port is given back; the next connect gets another. */
+	if (!(t->base.record.flags & TABLE_SOCKET_BOUND)) {
+		ports_release(&t->base);
+		memset(&t->base.bound, 0, sizeof(t->base.bound));
+	}
+	t->base.record.local = t->base.bound;
+	t->base.record.local.family = t->base.record.family;
+	memset(&t->base.record.remote, 0, sizeof(t->base.record.remote));
+	/* The error first: the client looks as soon as it can write. */
+	socket_set_error(&t->base, error);
+	leave_connecting(t);
+}
+
+static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+	struct tcp_socket *t = arg;
+
+	(void)pcb;
+	(void)err;
+	t->phase = TCP_PHASE_CONNECTED;
+	tcp_stream_start(t);
+	socket_publish(&t->base);
+	leave_connecting(t);
+	return ERR_OK;
+}
+
+static int send_syn(struct tcp_socket *t, const ip_addr_t *remote)
+{
+	struct tcp_pcb *pcb;
+	err_t err;
+	int r;
+
+	r = tcp_make_pcb(t, remote, &pcb);
+	if (r < 0)
+		return r;
+	tcp_err(pcb, tcp_on_error);
+	err = tcp_connect(pcb, remote, t->target.port, on_connected);
+	if (err != ERR_OK) {
+		tcp_drop_pcb(t);
+		return inet_error(err);
+	}
+	t->phase = TCP_PHASE_CONNECTING;
+	return 0;
+}
+
+static int start_connecting(struct tcp_socket *t)
+{
+	ip_addr_t remote, local;
+	int r;
+
+	inet_to_lwip(t->base.registry->daemon, &t->target, &remote);
+	inet_to_lwip(t->base.registry->daemon, &t->base.bound, &local);
+	if (ip_addr_isany(&local) || IP_GET_TYPE(&local) != IP_GET_TYPE(&remote))
+		local = *IP_ANY_TYPE;
+	else if (!inet_is_ours(&local))
+		return -EADDRNOTAVAIL;
+	if (!inet_route(&local, &remote))
+		return -EHOSTUNREACH;
+	r = tcp_ensure_bound(t);
+	if (r < 0)
+		return r;
+	return send_syn(t, &remote);
+}
+
+static int check_target(const struct tcp_socket *t, const struct address *remote)
+{
+	ip_addr_t ip;
+
+	if (remote->port == 0)
+		return -EINVAL;
+	inet_to_lwip(t->base.registry->daemon, remote, &ip);
+	if (address_is_multicast(remote) || inet_is_broadcast(&ip))
+		return -ENETUNREACH;
+	return 0;
+}
+
+static int check_phase(const struct tcp_socket *t)
+{
+	switch (t->phase) {
+	case TCP_PHASE_WAITING:
+	case TCP_PHASE_CONNECTING:
+		return -EALREADY;
+	case TCP_PHASE_CONNECTED:
+	case TCP_PHASE_LISTENING:
+		return -EISCONN;
+	case TCP_PHASE_IDLE:
+		/* A channel that was shut cannot carry a new stream. */
+		return t->client_shut ? -EPIPE : 0;
+	default:
+		return -EBADF;
+	}
+}
+
+/* "Any" as a destination is this host, as on Linux. */
+static struct address connect_target(const struct address *remote)
+{
+	struct address target = *remote;
+
+	if (!address_is_any(remote))
+		return target;
+	if (remote->family == ADDRESS_IPV4)
+		memcpy(target.ip, (const uint8_t[]){ 127, 0, 0, 1 }, 4);
+	else
+		target.ip[15] = 1;
+	return target;
+}
+
+int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_link)
+{
+	struct tcp_socket *t = tcp_of(s);
+	int r = check_phase(t);
+
+	if (r < 0)
+		return r;
+	t->n_filler = (uint32_t)socket_channel_unread(s);
+	t->target = connect_target(remote);
+	s->record.error = 0;
+	r = check_target(t, &t->target);
+	if (r == 0)
+		r = tcp_arm_deadline(t, s->registry->daemon->config.connect_timeout_s);
+	if (r == 0)
+		r = start_connecting(t);
+	if (r == -EHOSTUNREACH && wait_for_link) {
+		t->phase = TCP_PHASE_WAITING;
+		r = 0;
+	}
+	if (r < 0) {
+		if (t->deadline)
+			event_del(t->deadline);
+		drain_filler(t);
+		return r;
+	}
+	return REQUEST_STARTED;
+}
+
+int tcp_op_disconnect(struct usock *s)
+{
+	struct tcp_socket *t = tcp_of(s);
+
+	if (t->phase != TCP_PHASE_WAITING && t->phase != TCP_PHASE_CONNECTING)
+		return t->phase == TCP_PHASE_IDLE ? 0 : -EISCONN;
+	tcp_drop_pcb(t);
+	tcp_connect_failed(t, 0);
+	return 0;
+}
+
+void tcp_connect_link_changed(struct tcp_socket *t)
+{
+	int r;
+
+	if (t->phase != TCP_PHASE_WAITING)
+		return;
+	t->phase = TCP_PHASE_IDLE;
+	r = start_connecting(t);
+	if (r == -EHOSTUNREACH)
+		t->phase = TCP_PHASE_WAITING;
+	else if (r < 0)
+		tcp_connect_failed(t, -r);
+	socket_publish(&t->base);
+}
+
+void tcp_socket_unreachable(struct usock *s, int error)
+{
+	struct tcp_socket *t = tcp_of(s);
+
+	/* For a live connection it is a hint, no more (RFC 1122 4.2.3.9). */
+	if (t->phase != TCP_PHASE_CONNECTING)
+		return;
+	tcp_drop_pcb(t);
+	tcp_connect_failed(t, error);
+}

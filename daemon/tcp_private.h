@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A TCP socket, as tcp.c, tcp_connect.c, tcp_listen.c and tcp_stream.c share it.
+ */
+#ifndef DAEMON_TCP_PRIVATE_H
+#define DAEMON_TCP_PRIVATE_H
+
+#include "daemon/pbuf_queue.h"
+#include "daemon/socket_private.h"
+
+#include <lwip/tcp.h>
+
+struct event;
+
+enum tcp_phase {
+	/* New, or a connect has failed or been given up. Leaves by connect or
+	 * listen. pcb is NULL. */
+	TCP_PHASE_IDLE,
+	/* Connect asked for, no link can take it. pcb is NULL. Leaves when a
+	 * link comes up, by disconnect or by the connect deadline. */
+	TCP_PHASE_WAITING,
+	/* SYN sent. Leaves by the answer, disconnect or the deadline. */
+	TCP_PHASE_CONNECTING,
+	/* Has been established; either direction may be shut by now. pcb is
+	 * NULL once the connection is over. Leaves by the client's close. */
+	TCP_PHASE_CONNECTED,
+	/* Leaves by the client's close. pcb is the listening pcb. */
+	TCP_PHASE_LISTENING,
+	/* No holder is left; TCP delivers what is queued. Leaves when the pcb
+	 * is gone or the linger limit is over. The channel is closed. */
+	TCP_PHASE_ORPHAN,
+	TCP_PHASE_COUNT,
+};
+
+TAILQ_HEAD(tcp_child_queue, tcp_socket);
+
+struct tcp_socket {
+	struct usock base;
+	enum tcp_phase phase;
+	struct tcp_pcb *pcb;		/* its callbacks are ours while it is set */
+
+	/* Connecting. */
+	struct address target;		/* of the connect under way */
+	struct event *deadline;		/* of connect, or of lingering */
+	uint32_t n_filler;		/* bytes that keep the channel unwritable */
+
+	/* Stream, network to client. */
+	struct pbuf_queue received;	/* not yet taken by the channel; charged */
+	bool fin_received;
+	bool fin_passed_on;		/* our end of the channel is shut for writing */
+	bool ended;			/* the pcb is gone, for end_error */
+	bool end_reported;		/* the client can see it */
+	int end_error;			/* errno, 0: closed in good order */
+
+	/* Stream, client to network. */
+	bool readable;			/* the channel may hold more */
+	bool client_shut;		/* end of stream read */
+	bool client_gone;		/* no holder is left */
+	bool fin_sent;
+	uint8_t *unsent;		/* read, but lwIP had no room */
+	size_t n_unsent;
+
+	/* Listener. */
+	struct tcp_child_queue untaken;	/* in the order they were passed on */
+	struct tcp_child_queue queued;	/* accepted, not passed on yet */
+	uint32_t n_queued, n_untaken;
+	int message_cost;		/* SIOCOUTQ of one message, 0: unknown */
+	uint8_t backlog;
+
+	/* Accepted, while its listener's channel holds the client's end. */
+	struct tcp_socket *listener;
+	TAILQ_ENTRY(tcp_socket) child_link;
+	int client_end;			/* -1 once it is passed on */
+	bool in_sweep;
+};
+
+static inline struct tcp_socket *tcp_of(struct usock *s)
+{
+	return (struct tcp_socket *)s;
+}
+
+/* Ext argument of our pcbs: user and object, alive as long as the pcb. */
+uint32_t tcp_pcb_uid(const struct tcp_pcb *pcb);
+
+/* tcp.c */
+void tcp_attach(struct tcp_socket *t, struct tcp_pcb *pcb);
+/* Forgets the pcb without touching the network. */
+void tcp_detach(struct tcp_socket *t);
+/* Sends RST (if there is a connection) and forgets the pcb. */
+void tcp_drop_pcb(struct tcp_socket *t);
+int tcp_ensure_bound(struct tcp_socket *t);
+/* A pcb of the socket's family or @remote's, bound to its local address. */
+int tcp_make_pcb(struct tcp_socket *t, const ip_addr_t *remote, struct tcp_pcb **out);
+/* Bounds a connect or lingering; what happens then depends on the phase. */
+int tcp_arm_deadline(struct tcp_socket *t, uint32_t seconds);
+int tcp_set_option(struct usock *s, usp_Option option);
+struct tcp_socket *tcp_socket_accepted(struct tcp_socket *listener, struct tcp_pcb *pcb);
+/* The err callback of every connection's pcb. */
+void tcp_on_error(void *arg, err_t err);
+
+/* tcp_connect.c */
+int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_link);
+int tcp_op_disconnect(struct usock *s);
+void tcp_connect_link_changed(struct tcp_socket *t);
+void tcp_connect_failed(struct tcp_socket *t, int error);
+
+/* tcp_listen.c */
+int tcp_op_listen(struct usock *s, uint8_t backlog);
+void tcp_listen_service(struct tcp_socket *t);
+void tcp_listen_on_channel(struct tcp_socket *t, short events);
+/* The child leaves its listener's queues (it died, or was taken). */
+void tcp_listen_forget(struct tcp_socket *child);
+void tcp_listen_release(struct tcp_socket *t);
+/* Whether a SYN, or the ACK that completes a handshake, finds room. */
+bool tcp_listen_admit_syn(struct tcp_socket *t);
+bool tcp_listen_admit_ack(struct tcp_socket *t);
+
+/* tcp_stream.c */
+/* Sets lwIP's callbacks on the established pcb. */
+void tcp_stream_start(struct tcp_socket *t);
+void tcp_stream_on_channel(struct tcp_socket *t, short events);
+void tcp_stream_service(struct tcp_socket *t);
+/* The connection is over for @error (0: all is said and done). */
+void tcp_stream_ended(struct tcp_socket *t, int error);
+void tcp_stream_release(struct tcp_socket *t);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation.
+ *
+ * An established connection carries bytes both ways between lwIP and the
+ * channel. All of it is done by tcp_stream_service() from the run queue.
+ *
+ * Network to client: lwIP's recv callback puts pbufs into t->received, the
+ * service writes them to the channel and opens the window by what the channel
+ * took, no more: a client that does not read closes the peer's window. FIN
+ * becomes a half-close of the channel, after the data.
+ *
+ * Client to network: read from the channel only what lwIP can take. End of
+ * stream is the client's shutdown(SHUT_WR), or its close if the channel hung
+ * up; the kernel says ECONNRESET if it closed with unread data, which is a
+ * reset on the network too (RFC 2525 2.17).
+ *
+ * The end of the connection is told after the last received byte:
+ * - a reset, while bytes of the client lie unread in the channel: closing our
+ *   end makes the kernel say ECONNRESET by itself;
+ * - else the error goes into the table and the channel is half-closed; the
+ *   client library finds the error when it reads end of stream. A client that
+ *   writes on all the same leaves unread bytes, and gets ECONNRESET as above.
+ * - Once the error has been taken, what is unread is thrown away and the
+ *   channel closed: end of stream and EPIPE from then on.
+ *
+ * After the client's close the socket is an ORPHAN until TCP has delivered
+ * what was queued or the linger limit is over.
+ */
+#include "daemon/tcp_private.h"
+
+#include "daemon/limits.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <lwip/priv/tcp_priv.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Vectors of one write to the channel. */
+#define DELIVER_IOV 64
+/* Bytes read from one channel before others have their turn. */
+#define PUMP_BUDGET (256 * 1024)
+
+static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+	struct tcp_socket *t = arg;
+	size_t n;
+
+	(void)pcb;
+	(void)err;
+	socket_schedule(&t->base);
+	if (!p) {
+		t->fin_received = true;
+		return ERR_OK;
+	}
+	n = p->tot_len;
+	/* lwIP keeps what is refused and offers it again. */
+	if (account_charge(t->base.account, RESOURCE_QUEUED, n) < 0)
+		return ERR_MEM;
+	if (pbuf_queue_push(&t->received, p) < 0) {
+		account_release(t->base.account, RESOURCE_QUEUED, n);
+		return ERR_MEM;
+	}
+	t->base.record.bytes_received += n;
+	return ERR_OK;
+}
+
+static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+	struct tcp_socket *t = arg;
+
+	(void)pcb;
+	t->base.record.bytes_acked += len;
+	socket_schedule(&t->base);
+	return ERR_OK;
+}
+
+void tcp_stream_start(struct tcp_socket *t)
+{
+	tcp_recv(t->pcb, on_received);
+	tcp_sent(t->pcb, on_sent);
+	tcp_err(t->pcb, tcp_on_error);
+	t->readable = true;
+}
+
+void tcp_stream_ended(struct tcp_socket *t, int error)
+{
+	t->ended = true;
+	t->end_error = error;
+	socket_schedule(&t->base);
+}
+
+static void open_window(struct tcp_socket *t, size_t n)
+{
+	account_release(t->base.account, RESOURCE_QUEUED, n);
+	while (t->pcb && n > 0) {
+		u16_t step = n > UINT16_MAX ? UINT16_MAX : (u16_t)n;
+
+		tcp_recved(t->pcb, step);
+		n -= step;
+	}
+}
+
+static void consume_received(struct tcp_socket *t, size_t n)
+{
+	pbuf_queue_consume(&t->received, n);
+	open_window(t, n);
+}
+
+void tcp_stream_release(struct tcp_socket *t)
+{
+	account_release(t->base.account, RESOURCE_QUEUED, t->received.n_bytes);
+	pbuf_queue_clear(&t->received);
+	free(t->unsent);
+	t->unsent = NULL;
+	t->n_unsent = 0;
+}
+
+/* Whether all received bytes are with the client (or nobody wants them). */
+static bool deliver_bytes(struct tcp_socket *t)
+{
+	struct iovec iov[DELIVER_IOV];
+	struct msghdr message = { .msg_iov = iov };
+	ssize_t n;
+
+	while (t->received.n_bytes > 0) {
+		message.msg_iovlen = pbuf_queue_peek(&t->received, iov, DELIVER_IOV);
+		n = sendmsg(t->base.channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EAGAIN) {
+			socket_watch_writable(&t->base, true);
+			return false;
+		}
+		/* The client reads no more: as Linux, take it and forget it. */
+		consume_received(t, n < 0 ? t->received.n_bytes : (size_t)n);
+	}
+	socket_watch_writable(&t->base, false);
+	return true;
+}
+
+static void throw_away_unread(struct tcp_socket *t)
+{
+	while (recv(t->base.channel, t->base.registry->scratch, SOCKET_SCRATCH_SIZE,
+		    MSG_DONTWAIT) > 0)
+		;
+}
+
+static void shut_channel(struct tcp_socket *t)
+{
+	if (!t->fin_passed_on)
+		shutdown(t->base.channel, SHUT_WR);
+	t->fin_passed_on = true;
+}
+
+/* The connection is over and everything has been delivered: see above. */
+static void report_end(struct tcp_socket *t)
+{
+	bool unread = socket_channel_unread(&t->base) > 0;
+
+	if (!t->end_reported) {
+		t->end_reported = true;
+		if (t->end_error == ECONNRESET && unread) {
+			socket_kill(&t->base);
+			return;
+		}
+		if (t->end_error)
+			socket_set_error(&t->base, t->end_error);
+		shut_channel(t);
+		return;
+	}
+	if (t->end_error && t->base.record.error == 0) {
+		throw_away_unread(t);
+		socket_kill(&t->base);
+	} else if (unread && t->end_error) {
+		socket_kill(&t->base);
+	}
+}
+
+static void deliver(struct tcp_socket *t)
+{
+	if (!deliver_bytes(t))
+		return;
+	if (t->fin_received)
+		shut_channel(t);
+	if (t->ended)
+		report_end(t);
+}
+
+/* Hands @n bytes to lwIP; returns how many it took. */
+static size_t write_bytes(struct tcp_socket *t, const uint8_t *bytes, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t step = n - done < UINT16_MAX ? n - done : UINT16_MAX;
+
+		if (tcp_write(t->pcb, bytes + done, (u16_t)step, TCP_WRITE_FLAG_COPY) != ERR_OK)
+			break;
+		done += step;
+	}
+	t->base.record.bytes_sent += done;
+	return done;
+}
+
+/* Keeps what lwIP had no room for. Without memory the stream cannot go on. */
+static bool keep_unsent(struct tcp_socket *t, const uint8_t *bytes, size_t n)
+{
+	uint8_t *copy;
+
+	if (n == 0)
+		return true;
+	copy = malloc(n);
+	if (!copy)
+		return false;
+	memcpy(copy, bytes, n);
+	free(t->unsent);
+	t->unsent = copy;
+	t->n_unsent = n;
+	return true;
+}
+
+/* Whether nothing that has been read is left to be handed to lwIP. */
+static bool flush_unsent(struct tcp_socket *t)
+{
+	size_t n;
+
+	if (t->n_unsent == 0)
+		return true;
+	n = write_bytes(t, t->unsent, t->n_unsent);
+	t->n_unsent -= n;
+	memmove(t->unsent, t->unsent + n, t->n_unsent);
+	if (t->n_unsent > 0)
+		return false;
+	free(t->unsent);
+	t->unsent = NULL;
+	return true;
+}
+
+static size_t send_room(const struct tcp_socket *t)
+{
+	size_t room = tcp_sndbuf(t->pcb);
+
+	if (tcp_sndqueuelen(t->pcb) >= TCP_SND_QUEUELEN - 8)
+		return 0;
+	return room < SOCKET_SCRATCH_SIZE ? room : SOCKET_SCRATCH_SIZE;
+}
+
+/* What one read of the channel says besides bytes. */
+enum read_outcome {
+	READ_BYTES,
+	READ_LATER,	/* nothing there, or no room in lwIP */
+	READ_END,	/* end of stream */
+	READ_BROKEN,	/* closed with unread data, or no memory */
+};
+
+static enum read_outcome read_channel(struct tcp_socket *t, size_t *n_read)
+{
+	uint8_t *scratch = t->base.registry->scratch;
+	size_t room = send_room(t), taken;
+	ssize_t n;
+
+	if (room == 0)
+		return READ_LATER;
+	n = recv(t->base.channel, scratch, room, MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN) {
+		t->readable = false;
+		return READ_LATER;
+	}
+	if (n <= 0)
+		return n == 0 ? READ_END : READ_BROKEN;
+	*n_read += (size_t)n;
+	taken = write_bytes(t, scratch, (size_t)n);
+	return keep_unsent(t, scratch + taken, (size_t)n - taken) ? READ_BYTES : READ_BROKEN;
+}
+
+static void pump(struct tcp_socket *t)
+{
+	enum read_outcome outcome = READ_BYTES;
+	size_t n_read = 0;
+
+	while (t->readable && !t->client_shut && outcome == READ_BYTES) {
+		if (!flush_unsent(t))
+			break;
+		if (n_read >= PUMP_BUDGET) {
+			socket_schedule(&t->base);
+			break;
+		}
+		outcome = read_channel(t, &n_read);
+	}
+	if (outcome == READ_END) {
+		t->client_shut = true;
+		t->client_gone = socket_channel_hung_up(&t->base);
+	}
+	if (outcome == READ_BROKEN) {
+		socket_kill(&t->base);
+		return;
+	}
+	flush_unsent(t);
+	tcp_output(t->pcb);
+}
+
+static void send_fin(struct tcp_socket *t)
+{
+	if (t->fin_sent || t->n_unsent > 0)
+		return;
+	/* Without memory lwIP tries the FIN again by itself. */
+	tcp_shutdown(t->pcb, 0, 1);
+	t->fin_sent = true;
+}
+
+/*
+ * The last holder has closed. What it wrote is still to be delivered, some of
+ * it perhaps still in the channel.
+ */
+static void become_orphan(struct tcp_socket *t)
+{
+	int32_t linger = socket_option(&t->base, usp_Option_OPTION_LINGER);
+	uint32_t limit = linger > 0 ? (uint32_t)linger
+				    : t->base.registry->daemon->config.linger_s;
+
+	if (linger == 0 || tcp_arm_deadline(t, limit) < 0) {
+		socket_kill(&t->base);
+		return;
+	}
+	t->phase = TCP_PHASE_ORPHAN;
+}
+
+static void serve_orphan(struct tcp_socket *t)
+{
+	/* Nobody will read what came: the peer must learn of it. */
+	if (!t->pcb || t->ended || t->received.n_bytes > 0) {
+		socket_kill(&t->base);
+		return;
+	}
+	if (!t->client_shut)
+		pump(t);
+	if (t->base.dead || !t->client_shut || !flush_unsent(t))
+		return;
+	if (t->base.channel >= 0) {
+		socket_close_channel(&t->base);
+		t->fin_sent = true;
+		/* The pcb may be gone after this; its destroy callback tells. */
+		tcp_close(t->pcb);
+		return;
+	}
+	if (t->pcb->state == TIME_WAIT) {
+		tcp_detach(t);
+		socket_kill(&t->base);
+	}
+}
+
+static void serve_connected(struct tcp_socket *t)
+{
+	deliver(t);
+	if (!t->base.dead && t->pcb)
+		pump(t);
+	if (t->base.dead)
+		return;
+	if (t->client_gone && t->pcb)
+		become_orphan(t);
+	if (t->client_gone)
+		serve_orphan(t);
+	else if (t->client_shut && t->pcb)
+		send_fin(t);
+}
+
+void tcp_stream_service(struct tcp_socket *t)
+{
+	switch (t->phase) {
+	case TCP_PHASE_CONNECTED:
+		serve_connected(t);
+		break;
+	case TCP_PHASE_ORPHAN:
+		serve_orphan(t);
+		break;
+	default:
+		if (t->readable && socket_channel_hung_up(&t->base))
+			socket_kill(&t->base);
+		break;
+	}
+}
+
+void tcp_stream_on_channel(struct tcp_socket *t, short events)
+{
+	if (events & (EV_READ | EV_CLOSED)) {
+		t->readable = true;
+		if (events & EV_CLOSED && socket_channel_hung_up(&t->base))
+			t->client_gone = true;
+	}
+	socket_schedule(&t->base);
+}

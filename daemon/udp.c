@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation.
+ *
+ * A UDP socket gets its pcb when it is bound, explicitly or by its first
+ * connect or datagram; only then it is known whether it speaks both families.
+ *
+ * The pcb is never connected as far as lwIP knows: lwIP would answer what
+ * comes from others with port unreachable, where it is to be dropped and
+ * counted (semantics.md K11). So several sockets on one port are told apart
+ * here: of those a unicast datagram fits, the one connected to its source
+ * wins, then the one bound to its destination. Multicast goes to all, which
+ * lwIP does (SO_REUSE_RXTOALL).
+ */
+#include "daemon/dgram.h"
+
+#include "daemon/inet.h"
+#include "daemon/ports.h"
+
+#include <errno.h>
+#include <lwip/pbuf.h>
+#include <lwip/udp.h>
+#include <netinet/in.h>
+
+/* How well @s fits a datagram from @from to @to; 0: not at all. */
+static int match_score(struct usock *s, const struct address *from, const struct address *to)
+{
+	struct address local = address_unmap_v4(&s->bound);
+	bool any = address_is_any(&s->bound);
+	struct address mapped = *from;
+	int score = 1;
+
+	if (any && s->record.family != to->family &&
+	    (s->record.family == ADDRESS_IPV4 || socket_option(s, usp_Option_OPTION_V6ONLY)))
+		return 0;
+	if (!any && !(local.family == to->family && address_ip_equal(&local, to)))
+		return 0;
+	if (s->record.family == ADDRESS_IPV6)
+		mapped = address_map_v4(from);
+	if (!dgram_wants(dgram_of(s), &mapped))
+		return 0;
+	if (!any)
+		score += 1;
+	if (dgram_of(s)->peer.family != ADDRESS_NONE)
+		score += 2;
+	return score;
+}
+
+static struct usock *best_match(struct dgram_socket *d, const struct address *from,
+				const struct address *to)
+{
+	struct usock *s = ports_first(&d->base.registry->udp_ports, d->base.bound.port);
+	struct usock *best = NULL;
+	int best_score = 0;
+
+	for (; s; s = LIST_NEXT(s, port_link)) {
+		int score = match_score(s, from, to);
+
+		if (score > best_score) {
+			best_score = score;
+			best = s;
+		}
+	}
+	return best;
+}
+
+static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *ip,
+			u16_t port)
+{
+	struct dgram_socket *d = arg;
+	struct usocketd *daemon = d->base.registry->daemon;
+	struct address from = inet_from_lwip(daemon, ip, port, false);
+	struct address to = inet_from_lwip(daemon, ip_current_dest_addr(), 0, false);
+	struct usock *s = &d->base;
+
+	(void)pcb;
+	if (!address_is_multicast(&to) && !inet_is_broadcast(ip_current_dest_addr()))
+		s = best_match(d, &from, &to);
+	if (s && s->record.family == ADDRESS_IPV6)
+		from = address_map_v4(&from);
+	if (s && dgram_wants(dgram_of(s), &from))
+		dgram_deliver(dgram_of(s), p, 0, &from);
+	else
+		d->base.record.drops++;
+	pbuf_free(p);
+}
+
+static int udp_apply_option(struct usock *s, usp_Option option)
+{
+	struct udp_pcb *pcb = dgram_of(s)->udp;
+	uint8_t value = (uint8_t)socket_option(s, option);
+
+	if (option == usp_Option_OPTION_RECEIVE_BUFFER)
+		return dgram_apply_buffer(s);
+	if (!pcb)
+		return 0;
+	switch (option) {
+	case usp_Option_OPTION_BROADCAST:
+		if (value)
+			ip_set_option(pcb, SOF_BROADCAST);
+		else
+			ip_reset_option(pcb, SOF_BROADCAST);
+		break;
+	case usp_Option_OPTION_TTL:
+		pcb->ttl = value;
+		break;
+	case usp_Option_OPTION_TOS:
+		pcb->tos = value;
+		break;
+	case usp_Option_OPTION_MULTICAST_TTL:
+		udp_set_multicast_ttl(pcb, value);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static void apply_options(struct usock *s)
+{
+	static const usp_Option all[] = {
+		usp_Option_OPTION_BROADCAST, usp_Option_OPTION_TTL, usp_Option_OPTION_TOS,
+		usp_Option_OPTION_MULTICAST_TTL,
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		udp_apply_option(s, all[i]);
+}
+
+static u8_t pcb_type(const struct usock *s)
+{
+	if (s->record.family == ADDRESS_IPV4 || address_is_v4_mapped(&s->bound))
+		return IPADDR_TYPE_V4;
+	return socket_option(s, usp_Option_OPTION_V6ONLY) ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY;
+}
+
+/* Makes the pcb of a socket that has its port. */
+static int make_pcb(struct dgram_socket *d)
+{
+	u8_t type = pcb_type(&d->base);
+	struct udp_pcb *pcb = udp_new_ip_type(type);
+	ip_addr_t local;
+	err_t err;
+
+	if (!pcb)
+		return -ENOBUFS;
+	ip_set_option(pcb, SOF_REUSEADDR);
+	inet_to_lwip(d->base.registry->daemon, &d->base.bound, &local);
+	if (ip_addr_isany(&local))
+		local = type == IPADDR_TYPE_V4 ? *IP4_ADDR_ANY
+		      : type == IPADDR_TYPE_V6 ? *IP6_ADDR_ANY : *IP_ANY_TYPE;
+	err = udp_bind(pcb, &local, d->base.bound.port);
+	if (err != ERR_OK) {
+		udp_remove(pcb);
+		return inet_error(err);
+	}
+	udp_recv(pcb, on_datagram, d);
+	d->udp = pcb;
+	apply_options(&d->base);
+	return 0;
+}
+
+static int bind_at(struct dgram_socket *d, const struct address *local)
+{
+	int r = ports_bind(&d->base.registry->udp_ports, &d->base, local);
+
+	if (r < 0)
+		return r;
+	r = make_pcb(d);
+	if (r < 0) {
+		ports_release(&d->base);
+		return r;
+	}
+	d->base.record.local = d->base.bound;
+	return 0;
+}
+
+static int ensure_bound(struct dgram_socket *d)
+{
+	struct address any = { .family = d->base.record.family };
+
+	return d->udp ? 0 : bind_at(d, &any);
+}
+
+/*
+ * "Any" with port 0 is the library's own bind before the first datagram: it
+ * must not use up the program's explicit one, so a bound socket refuses it.
+ */
+static int udp_op_bind(struct usock *s, const struct address *local)
+{
+	int r;
+
+	if (dgram_of(s)->udp)
+		return -EINVAL;
+	r = bind_at(dgram_of(s), local);
+	if (r == 0)
+		s->record.flags |= TABLE_SOCKET_BOUND;
+	return r;
+}
+
+static int udp_op_connect(struct usock *s, const struct address *remote, bool wait_for_link)
+{
+	struct dgram_socket *d = dgram_of(s);
+	struct usocketd *daemon = s->registry->daemon;
+	ip_addr_t peer, local;
+	struct netif *netif;
+	int r;
+
+	(void)wait_for_link;
+	if (remote->port == 0)
+		return -EINVAL;
+	inet_to_lwip(daemon, remote, &peer);
+	if (inet_is_broadcast(&peer) && !socket_option(s, usp_Option_OPTION_BROADCAST))
+		return -EACCES;
+	inet_to_lwip(daemon, &s->bound, &local);
+	netif = inet_route(ip_addr_isany(&local) ? IP_ANY_TYPE : &local, &peer);
+	if (!netif)
+		return -EHOSTUNREACH;
+	r = ensure_bound(d);
+	if (r < 0)
+		return r;
+	r = dgram_set_peer(d, remote);
+	if (r == 0 && address_is_any(&s->bound)) {
+		const ip_addr_t *source = ip_netif_get_local_ip(netif, &peer);
+
+		if (source)
+			s->record.local = inet_from_lwip(daemon, source, s->bound.port,
+							 s->record.family == ADDRESS_IPV6);
+	}
+	s->record.link = inet_link_of(daemon, netif);
+	return r;
+}
+
+static int udp_op_disconnect(struct usock *s)
+{
+	static const struct address none;
+	int r = dgram_set_peer(dgram_of(s), &none);
+
+	if (s->ports)
+		s->record.local = s->bound;
+	return r;
+}
+
+/* Multicast sent from here is heard here too (IP_MULTICAST_LOOP). */
+static void loop_multicast(struct dgram_socket *d, const struct pbuf *p,
+			   const struct address *to, const ip_addr_t *group)
+{
+	struct address from = d->base.record.local;
+	struct usock *s = ports_first(&d->base.registry->udp_ports, to->port);
+
+	for (; s; s = LIST_NEXT(s, port_link))
+		if (dgram_in_group(dgram_of(s), group) && dgram_wants(dgram_of(s), &from))
+			dgram_deliver(dgram_of(s), p, 0, &from);
+}
+
+static void udp_send_datagram(struct dgram_socket *d, struct pbuf *p, const struct address *to)
+{
+	ip_addr_t ip;
+
+	inet_to_lwip(d->base.registry->daemon, to, &ip);
+	if (ensure_bound(d) < 0 || !inet_route(&d->udp->local_ip, &ip)) {
+		d->base.record.drops++;
+		pbuf_free(p);
+		return;
+	}
+	if (ip_addr_ismulticast(&ip) &&
+	    socket_option(&d->base, usp_Option_OPTION_MULTICAST_LOOP))
+		loop_multicast(d, p, to, &ip);
+	if (udp_sendto(d->udp, p, &ip, to->port) != ERR_OK)
+		d->base.record.drops++;
+	pbuf_free(p);
+}
+
+void udp_socket_unreachable(struct usock *s, int error)
+{
+	dgram_fail(dgram_of(s), error);
+}
+
+static void udp_op_release(struct usock *s)
+{
+	struct dgram_socket *d = dgram_of(s);
+
+	dgram_leave_groups(d);
+	if (d->udp)
+		udp_remove(d->udp);
+	d->udp = NULL;
+}
+
+static const struct socket_ops udp_ops = {
+	.bind = udp_op_bind,
+	.connect = udp_op_connect,
+	.disconnect = udp_op_disconnect,
+	.apply_option = udp_apply_option,
+	.set_group = dgram_set_group,
+	.on_channel = dgram_on_channel,
+	.service = dgram_service,
+	.release = udp_op_release,
+};
+
+int udp_socket_new(struct socket_registry *registry, const struct socket_params *common,
+		   struct usock **out, int *client_end)
+{
+	struct socket_params params = *common;
+	int r;
+
+	params.size = sizeof(struct dgram_socket);
+	params.ops = &udp_ops;
+	params.protocol = IPPROTO_UDP;
+	r = socket_create(registry, &params, out, client_end);
+	if (r < 0)
+		return r;
+	dgram_of(*out)->send = udp_send_datagram;
+	return dgram_apply_buffer(*out);
+}
