@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * Connecting a datagram socket is one request. Connecting TCP is a request
+ * that starts it; from then on the record has the flag CONNECTING, and the
+ * channel is unwritable (pending.c), until the daemon knows the result. It
+ * publishes that before it makes the channel writable, so whoever sees POLLOUT
+ * finds it in the record: connected, or a pending error.
+ *
+ * Non-blocking, interrupted and timed-out plain calls leave the attempt going,
+ * as Linux does; the next call finishes it. The calls with a deadline give it
+ * up.
+ */
+#include "client/holder.h"
+#include "client/pending.h"
+#include "client/result.h"
+#include "client/usocket.h"
+#include "client/waiting.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+
+/*
+ * A connect is not under way any more: restores the channel and tells how it
+ * ended. -ENOTCONN if nothing is known of one.
+ */
+static int finish(struct holder *h)
+{
+	int r;
+
+	pending_finish(h);
+	if (h->view == HOLDER_SEEN && holder_was_connected(h))
+		return 0;
+	r = holder_take_end(h);
+	if (r < 0)
+		return r;
+	return holder_is_closed(h) ? -EBADF : -ENOTCONN;
+}
+
+static ssize_t wait_attempt(void *arg)
+{
+	struct holder *h = arg;
+
+	holder_refresh(h);
+	if (!holder_is_connecting(h))
+		return finish(h);
+	return holder_is_lost(h) ? finish(h) : -EAGAIN;
+}
+
+static int disconnect(const struct holder *h)
+{
+	struct session_call call = holder_call(h, usp_Request_socket_disconnect_tag);
+
+	return holder_request(h, &call);
+}
+
+/* The time is over; but the connection may have come in the last moment. */
+static int give_up(struct holder *h)
+{
+	holder_refresh(h);
+	if (holder_is_connecting(h)) {
+		disconnect(h);
+		holder_refresh(h);
+	}
+	if (!holder_is_connecting(h) && h->view == HOLDER_SEEN && holder_was_connected(h))
+		return finish(h);
+	pending_finish(h);
+	holder_take_error(h);
+	return -ETIMEDOUT;
+}
+
+static int wait_connected(struct holder *h, const struct deadline *deadline)
+{
+	struct waiting waiting = {
+		.fd = h->fd,
+		.poll_fd = h->fd,
+		.events = POLLOUT,
+		.deadline = *deadline,
+	};
+	int r = (int)waiting_run(&waiting, wait_attempt, h);
+
+	if (r == -EAGAIN)
+		return -EINPROGRESS;
+	return r == -ETIMEDOUT && deadline->error == -ETIMEDOUT && holder_is_connecting(h)
+		? give_up(h)
+		: r;
+}
+
+static int request_connect(const struct holder *h, const struct address *remote)
+{
+	struct session_call call = holder_call(h, usp_Request_socket_connect_tag);
+	usp_SocketConnect *body = &call.request.body.socket_connect;
+
+	body->has_address = true;
+	address_to_proto(remote, &body->address);
+	body->wait_for_link = holder_waits_for_link(h);
+	return holder_request(h, &call);
+}
+
+/* Returns 0 with the connect under way or done. */
+static int start(struct holder *h, const struct address *remote)
+{
+	int r;
+
+	if (remote->port == 0)
+		return -EINVAL;
+	r = pending_start(h);
+	if (r == 0)
+		r = request_connect(h, remote);
+	if (r < 0)
+		pending_finish(h);
+	holder_refresh(h);
+	return r;
+}
+
+/*
+ * Whether the state lets a connect start: 0; -EALREADY if one is under way; or
+ * the result of one that has ended since, in *@ended.
+ */
+static int check_startable(struct holder *h, bool *ended)
+{
+	int unused;
+
+	if (h->view == HOLDER_GONE || holder_is_lost(h))
+		return -ECONNABORTED;
+	if (h->view == HOLDER_BLIND)
+		return h->error;
+	if (h->record.state == TABLE_STATE_LISTEN)
+		return -EISCONN;
+	if (holder_is_connecting(h))
+		return -EALREADY;
+	if (pending_get_buffer(h, &unused) || (h->record.error && !holder_was_connected(h))) {
+		*ended = true;
+		return finish(h);
+	}
+	return holder_was_connected(h) ? -EISCONN : 0;
+}
+
+/*
+ * One that does not wait is always told that it goes on, even if it is over
+ * already: callers need to know only one way (semantics.md K5).
+ */
+static int wait_started(struct holder *h, const struct deadline *deadline)
+{
+	struct deadline resolved = *deadline;
+
+	deadline_resolve(&resolved, h->fd);
+	return deadline_is_now(&resolved) ? -EINPROGRESS : wait_connected(h, &resolved);
+}
+
+static int connect_stream(struct holder *h, const struct address *remote,
+	const struct deadline *deadline, bool may_join)
+{
+	bool ended = false;
+	int r = check_startable(h, &ended);
+
+	/* Linux: a blocking connect waits for the one under way. */
+	if (r == -EALREADY && may_join) {
+		struct deadline resolved = *deadline;
+
+		deadline_resolve(&resolved, h->fd);
+		return deadline_is_now(&resolved) ? r : wait_connected(h, &resolved);
+	}
+	/* An attempt whose error somebody has taken is over. */
+	if (ended && r == -ENOTCONN)
+		r = 0;
+	else if (ended)
+		return r;
+	if (r == 0)
+		r = start(h, remote);
+	if (r == 0)
+		r = wait_started(h, deadline);
+	/* Another holder has taken the error. */
+	return r == -ENOTCONN ? -ECONNABORTED : r;
+}
+
+static int connect_any(int fd, const struct sockaddr *address, socklen_t len,
+	const struct deadline *deadline, bool may_join)
+{
+	struct address remote;
+	struct holder h;
+	int r = holder_look(&h, fd);
+
+	if (r < 0)
+		return r;
+	if (!address || len < sizeof(address->sa_family))
+		return -EINVAL;
+	if (address->sa_family == AF_UNSPEC) {
+		r = disconnect(&h);
+		pending_check(&h);
+		return r;
+	}
+	r = address_from_sockaddr(&remote, address, len);
+	if (r < 0)
+		return r;
+	if (holder_is_stream(&h))
+		return connect_stream(&h, &remote, deadline, may_join);
+	if (h.type == TABLE_TYPE_DATAGRAM && remote.port == 0)
+		return -EINVAL;
+	return request_connect(&h, &remote);
+}
+
+int usocket_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+	struct deadline deadline = deadline_of_flags(0, SO_SNDTIMEO);
+
+	return (int)posix_result(connect_any(fd, address, len, &deadline, true));
+}
+
+int usocket_connect_timeout(int fd, const struct sockaddr *address, socklen_t len,
+	int timeout_ms)
+{
+	struct deadline deadline = deadline_in(timeout_ms);
+
+	return (int)posix_result(connect_any(fd, address, len, &deadline, false));
+}
+
+int usocket_connect_wait(int fd, int timeout_ms)
+{
+	struct deadline deadline = deadline_in(timeout_ms);
+	struct holder h;
+	int r = holder_look(&h, fd);
+
+	if (r == 0)
+		r = holder_is_stream(&h) ? wait_connected(&h, &deadline) : -EOPNOTSUPP;
+	return (int)posix_result(r);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Constants of the module, but for the options' names.
+ */
+#ifndef CLIENT_PYTHON_CONSTANTS_H
+#define CLIENT_PYTHON_CONSTANTS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* Adds them to the module. Returns 0, or -1 with an exception set. */
+int constants_add(PyObject *module);
+
+#endif

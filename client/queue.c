@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The only file on the client's side that knows the POSIX queue API. On Linux
+ * a queue descriptor is a file descriptor, so poll(2) waits for queues, and
+ * only sending and receiving need calls of their own. The daemon made the
+ * queues and may share their file status flags with us, so waiting is ruled
+ * out by a deadline in the past instead of by O_NONBLOCK.
+ */
+#include "client/queue.h"
+
+#include <errno.h>
+#include <mqueue.h>
+#include <time.h>
+
+static const struct timespec long_ago = { .tv_sec = 0, .tv_nsec = 0 };
+
+int queue_send(int fd, const uint8_t *message, size_t len)
+{
+	if (mq_timedsend((mqd_t)fd, (const char *)message, len, 0, &long_ago) == 0)
+		return 0;
+	return errno == ETIMEDOUT ? -EAGAIN : -errno;
+}
+
+ssize_t queue_receive(int fd, uint8_t *message, size_t size)
+{
+	ssize_t n = mq_timedreceive((mqd_t)fd, (char *)message, size, NULL, &long_ago);
+
+	if (n >= 0)
+		return n;
+	return errno == ETIMEDOUT ? -EAGAIN : -errno;
+}

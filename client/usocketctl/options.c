@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * Two const tables, the commands and the options, are all that parsing and
+ * help know. The line is read in two passes of getopt_long: the options before
+ * the command, then those of the command, among which the global ones may stand
+ * too. The options' bits serve getopt as their values.
+ */
+#include "client/usocketctl/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct option_row {
+	uint32_t flag;
+	char letter;		/* 0: none */
+	const char *name;
+	const char *value;	/* its name in the help; NULL: takes none */
+	const char *help;
+};
+
+static const struct option_row rows[] = {
+	{ CTL_SOCKET, 's', "socket", "PATH", "the daemon's socket, instead of the usual one" },
+	{ CTL_JSON, 'j', "json", NULL, "print JSON" },
+	{ CTL_HELP, 'h', "help", NULL, "print this and exit" },
+	{ CTL_VERSION, 'V', "version", NULL, "print the version and exit" },
+	{ CTL_TCP, 't', "tcp", NULL, "only TCP sockets" },
+	{ CTL_UDP, 'u', "udp", NULL, "only UDP sockets" },
+	{ CTL_RAW, 'w', "raw", NULL, "only raw sockets" },
+	{ CTL_LISTENING, 'l', "listening", NULL, "only listening and unconnected sockets" },
+	{ CTL_ALL, 'a', "all", NULL, "connected, listening and unconnected sockets" },
+	{ CTL_NUMERIC, 'n', "numeric", NULL, "ports as numbers, not as services' names" },
+	{ CTL_PROCESSES, 'p', "processes", NULL, "has no effect: processes are always shown" },
+	{ CTL_INFO, 'i', "info", NULL, "also bytes, round-trip time, retransmissions, drops" },
+	{ CTL_EXTENDED, 'e', "extended", NULL, "also link, age, pending error, identity" },
+	{ CTL_NO_HEADER, 'H', "no-header", NULL, "without the line of titles" },
+	{ CTL_PID, 0, "pid", "N", "only sockets that process N made" },
+	{ CTL_PROGRAM, 0, "program", "NAME", "only sockets that programs called NAME made" },
+	{ CTL_IPV4, '4', "ipv4", NULL, "only IPv4" },
+	{ CTL_IPV6, '6', "ipv6", NULL, "only IPv6" },
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+#define LETTERS_MAX (2 * N_ROWS + 1)
+/* getopt's value of the first row, beyond every letter. */
+#define ROW_FIRST 256
+
+static const struct ctl_command commands[] = {
+	{ "status", NULL, "the daemon: version, load, limits, links", 0, ctl_run_status },
+	{ "sockets", NULL, "open sockets and the programs they belong to",
+	  CTL_TCP | CTL_UDP | CTL_RAW | CTL_LISTENING | CTL_ALL | CTL_NUMERIC | CTL_PROCESSES |
+	  CTL_INFO | CTL_EXTENDED | CTL_NO_HEADER | CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6,
+	  ctl_run_sockets },
+	{ "link", NULL, "links: state, addresses, name servers, traffic", 0, ctl_run_link },
+	{ "resolve", "NAME", "look a name up as programs would", CTL_IPV4 | CTL_IPV6,
+	  ctl_run_resolve },
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const struct ctl_command *options_find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < N_COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/* getopt_long begins its messages with argv[0], wherever that may lie. */
+static char program_name[] = "usocketctl";
+
+/* getopt's two tables of the rows in @flags; long names stand for row numbers. */
+static void make_getopt_tables(uint32_t flags, char letters[LETTERS_MAX],
+			       struct option names[N_ROWS + 1])
+{
+	size_t i;
+
+	for (i = 0; i < N_ROWS; i++) {
+		const struct option_row *row = &rows[i];
+
+		if (!(row->flag & flags))
+			continue;
+		if (row->letter)
+			*letters++ = row->letter;
+		if (row->letter && row->value)
+			*letters++ = ':';
+		*names++ = (struct option){
+			.name = row->name,
+			.has_arg = row->value ? required_argument : no_argument,
+			.val = ROW_FIRST + (int)i,
+		};
+	}
+	*letters = '\0';
+	*names = (struct option){ 0 };
+}
+
+static const struct option_row *find_row(int value)
+{
+	size_t i;
+
+	if (value >= ROW_FIRST)
+		return &rows[value - ROW_FIRST];
+	for (i = 0; i < N_ROWS; i++)
+		if (rows[i].letter == value)
+			return &rows[i];
+	return NULL;
+}
+
+__attribute__((format(printf, 1, 0)))
+static int complain(const char *format, const char *argument)
+{
+	fputs("usocketctl: ", stderr);
+	fprintf(stderr, format, argument);
+	fputs("\nTry 'usocketctl --help'.\n", stderr);
+	return -EINVAL;
+}
+
+static int store_pid(struct ctl_options *options, const char *text)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	if (strspn(text, "0123456789") == 0 || *end != '\0' || number == 0 || number > INT32_MAX)
+		return complain("'%s' is no process number", text);
+	options->pid = (uint32_t)number;
+	return 0;
+}
+
+static int store(struct ctl_options *options, const struct option_row *row)
+{
+	options->flags |= row->flag;
+	switch (row->flag) {
+	case CTL_SOCKET:
+		options->socket = optarg;
+		return 0;
+	case CTL_PROGRAM:
+		options->program = optarg;
+		return 0;
+	case CTL_PID:
+		return store_pid(options, optarg);
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Reads the options in @flags; with @prefix "+" up to the first operand. The
+ * operands are those from optind on.
+ */
+static int read_options(struct ctl_options *options, uint32_t flags, const char *prefix,
+			int argc, char **argv)
+{
+	char letters[LETTERS_MAX + 1];
+	struct option names[N_ROWS + 1];
+	int value;
+
+	strcpy(letters, prefix);
+	make_getopt_tables(flags, letters + strlen(prefix), names);
+	optind = 0;
+	while ((value = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+		if (value == '?') {
+			fputs("Try 'usocketctl --help'.\n", stderr);
+			return -EINVAL;
+		}
+		if (store(options, find_row(value)) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int read_operand(struct ctl_options *options, const struct ctl_command *command,
+			int argc, char **argv)
+{
+	int wanted = command->operand ? 1 : 0;
+
+	if (options->flags & (CTL_HELP | CTL_VERSION))
+		return 0;
+	if (argc > wanted)
+		return complain("what is '%s'?", argv[wanted]);
+	if (argc < wanted)
+		return complain("%s is missing", command->operand);
+	options->operand = argv[0];
+	return 0;
+}
+
+int options_parse(struct ctl_options *options, const struct ctl_command **command, int argc,
+		  char **argv)
+{
+	*options = (struct ctl_options){ 0 };
+	*command = NULL;
+	if (argc > 0)
+		argv[0] = program_name;
+	if (read_options(options, CTL_GLOBAL, "+", argc, argv) < 0)
+		return -EINVAL;
+	argc -= optind;
+	argv += optind;
+	if (argc == 0 && (options->flags & (CTL_HELP | CTL_VERSION)))
+		return 0;
+	if (argc == 0)
+		return complain("a %s is missing", "command");
+	*command = options_find_command(argv[0]);
+	if (!*command)
+		return complain("there is no command '%s'", argv[0]);
+	argv[0] = program_name;
+	if (read_options(options, CTL_GLOBAL | (*command)->flags, "", argc, argv) < 0)
+		return -EINVAL;
+	return read_operand(options, *command, argc - optind, argv + optind);
+}
+
+static void print_row(const struct option_row *row, FILE *out)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "--%s%s%s", row->name, row->value ? " " : "",
+		 row->value ? row->value : "");
+	if (row->letter)
+		fprintf(out, "  -%c, %-16s %s\n", row->letter, name, row->help);
+	else
+		fprintf(out, "      %-16s %s\n", name, row->help);
+}
+
+static void print_rows(uint32_t flags, FILE *out)
+{
+	size_t i;
+
+	for (i = 0; i < N_ROWS; i++)
+		if (rows[i].flag & flags)
+			print_row(&rows[i], out);
+}
+
+static void print_commands(FILE *out)
+{
+	size_t i;
+
+	fputs("\nCommands:\n", out);
+	for (i = 0; i < N_COMMANDS; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%s %s", commands[i].name,
+			 commands[i].operand ? commands[i].operand : "");
+		fprintf(out, "  %-20s %s\n", name, commands[i].help);
+	}
+}
+
+void options_print_help(const struct ctl_command *command, FILE *out)
+{
+	if (command) {
+		fprintf(out, "usage: usocketctl %s [OPTION]...%s%s\n\n%s\n", command->name,
+			command->operand ? " " : "", command->operand ? command->operand : "",
+			command->help);
+		fputs("\nOptions:\n", out);
+		print_rows(command->flags, out);
+	} else {
+		fputs("usage: usocketctl [OPTION]... COMMAND [OPTION]...\n\n"
+		      "Shows what usocketd does.\n", out);
+		print_commands(out);
+		fputs("\n'usocketctl COMMAND --help' lists a command's own options.\n"
+		      "\nOptions:\n", out);
+	}
+	print_rows(CTL_GLOBAL, out);
+	fputs("\nExit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not permitted.\n", out);
+}
