@@ -31,12 +31,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIB UINT64_C(1048576)
-#define LINK_PREFIX "link "
-#define LINK_NAME_MAX (TABLE_NAME_MAX - 1)
-#define PLACE_MAX 256
-#define SECTIONS_MAX 64		/* in one file */
-#define SECTION_NAME_MAX 50	/* inih's own bound, with NUL */
+#define MIB		 UINT64_C(1048576)
+#define LINK_PREFIX	 "link "
+#define LINK_NAME_MAX	 (TABLE_NAME_MAX - 1)
+#define PLACE_MAX	 256
+#define SECTIONS_MAX	 64 /* in one file */
+#define SECTION_NAME_MAX 50 /* inih's own bound, with NUL */
 
 static const struct limits default_limits = {
 	.session = {
@@ -91,11 +91,11 @@ struct reader {
 	FILE *stream;
 	const char *path;
 	unsigned int line;
-	char *text;			/* getline()'s */
+	char *text; /* getline()'s */
 	size_t text_size;
 	struct section sections[SECTIONS_MAX];
 	unsigned int n_sections;
-	unsigned int key_lines[CONFIG_KEYS_MAX];	/* 0: not seen yet */
+	unsigned int key_lines[CONFIG_KEYS_MAX]; /* 0: not seen yet */
 	unsigned int n_errors;
 };
 
@@ -103,8 +103,8 @@ struct reader {
  * Each message has a budget of its own: whoever has written a long file with
  * many mistakes wants to see them all.
  */
-__attribute__((format(printf, 3, 4)))
-static void report(const struct reader *reader, enum log_level level, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+report(const struct reader *reader, enum log_level level, const char *format, ...)
 {
 	struct log_site site = { 0 };
 	char text[512];
@@ -118,10 +118,10 @@ static void report(const struct reader *reader, enum log_level level, const char
 	log_write(&site, level, "%s:%u: %s", reader->path, reader->line, text);
 }
 
-#define report_error(reader, ...)                                              \
-	do {                                                                   \
-		(reader)->n_errors++;                                          \
-		report((reader), LOG_LEVEL_ERROR, __VA_ARGS__);                \
+#define report_error(reader, ...)                               \
+	do {                                                    \
+		(reader)->n_errors++;                           \
+		report((reader), LOG_LEVEL_ERROR, __VA_ARGS__); \
 	} while (0)
 
 #define report_warning(reader, ...) report((reader), LOG_LEVEL_WARNING, __VA_ARGS__)
@@ -136,7 +136,7 @@ static bool is_link_name(const char *name)
 	size_t len = strlen(name);
 
 	return len >= 1 && len <= LINK_NAME_MAX &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
+		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
 }
 
 /* ---- links ---------------------------------------------------------------- */
@@ -167,7 +167,7 @@ static struct link *find_or_add_link(struct reader *reader, const char *name)
 		return NULL;
 	}
 	snprintf(reader->places->of[config->n_links], sizeof(reader->places->of[0]), "%s:%u",
-		 reader->path, reader->line);
+		reader->path, reader->line);
 	config->links[config->n_links++] = link;
 	return link;
 }
@@ -181,7 +181,7 @@ static void note_section(struct reader *reader, const char *name)
 	for (unsigned int i = 0; i < reader->n_sections; i++) {
 		if (strcmp(reader->sections[i].name, name) == 0) {
 			report_error(reader, "section [%s] appears twice, first in line %u", name,
-				     reader->sections[i].line);
+				reader->sections[i].line);
 			return;
 		}
 	}
@@ -203,7 +203,7 @@ static bool check_section(struct reader *reader, const char *line)
 
 	if (!end || len >= sizeof(name)) {
 		report_error(reader, "expected '[section]', of at most %d characters",
-			     SECTION_NAME_MAX - 1);
+			SECTION_NAME_MAX - 1);
 		return false;
 	}
 	memcpy(name, line + 1, len);
@@ -214,8 +214,8 @@ static bool check_section(struct reader *reader, const char *line)
 			find_or_add_link(reader, name + strlen(LINK_PREFIX));
 		else
 			report_error(reader,
-				     "a link's name is 1 to %d of the characters a-z, 0-9, _ and -",
-				     LINK_NAME_MAX);
+				"a link's name is 1 to %d of the characters a-z, 0-9, _ and -",
+				LINK_NAME_MAX);
 	} else if (!config_keys_has_section(name)) {
 		report_warning(reader, "unknown section [%s] is ignored", name);
 	}
@@ -277,7 +277,7 @@ static char *read_line(char *out, int size, void *arg)
 /* ---- keys, as inih hands them back --------------------------------------- */
 
 static void set_link_key(struct reader *reader, const char *name, const char *key,
-			 const char *value)
+	const char *value)
 {
 	char error[CONFIG_EXPECTED_MAX] = "wrong value";
 	struct link *link;
@@ -285,7 +285,7 @@ static void set_link_key(struct reader *reader, const char *name, const char *ke
 
 	link = find_link(reader->config, name);
 	if (!link)
-		return;		/* reported with its section */
+		return; /* reported with its section */
 	r = link_set(link, key, value, error, sizeof(error));
 	if (r == -ENOENT)
 		report_warning(reader, "unknown key '%s' is ignored", key);
@@ -294,7 +294,7 @@ static void set_link_key(struct reader *reader, const char *name, const char *ke
 }
 
 static void set_key(struct reader *reader, const char *section, const char *name,
-		    const char *value)
+	const char *value)
 {
 	char expected[CONFIG_EXPECTED_MAX];
 	int key = config_keys_find(section, name);
@@ -305,7 +305,7 @@ static void set_key(struct reader *reader, const char *section, const char *name
 	}
 	if (reader->key_lines[key] != 0) {
 		report_error(reader, "'%s' is given twice, first in line %u", name,
-			     reader->key_lines[key]);
+			reader->key_lines[key]);
 		return;
 	}
 	reader->key_lines[key] = reader->line;
@@ -314,7 +314,7 @@ static void set_key(struct reader *reader, const char *section, const char *name
 }
 
 static void take_pair(struct reader *reader, const char *section, const char *name,
-		      const char *value)
+	const char *value)
 {
 	if (is_link_section(section))
 		set_link_key(reader, section + strlen(LINK_PREFIX), name, value);
@@ -326,7 +326,7 @@ static void take_pair(struct reader *reader, const char *section, const char *na
 
 #if INI_HANDLER_LINENO
 static int on_pair(void *arg, const char *section, const char *name, const char *value,
-		   int line)
+	int line)
 {
 	(void)line;
 	take_pair(arg, section, name, value);
@@ -343,7 +343,7 @@ static int on_pair(void *arg, const char *section, const char *name, const char 
 /* ---- files ---------------------------------------------------------------- */
 
 static int read_stream(struct config *config, struct link_places *places, FILE *stream,
-		       const char *path)
+	const char *path)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 	int r;
@@ -385,7 +385,7 @@ static int is_drop_in(const struct dirent *entry)
 	size_t len = strlen(entry->d_name);
 
 	return entry->d_name[0] != '.' && len > 5 &&
-	       strcmp(entry->d_name + len - 5, ".conf") == 0;
+		strcmp(entry->d_name + len - 5, ".conf") == 0;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -394,7 +394,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 }
 
 static int read_drop_in(struct config *config, struct link_places *places, const char *folder,
-			const char *name)
+	const char *name)
 {
 	char path[PATH_MAX];
 	int r;
@@ -440,7 +440,7 @@ static int check_links(const struct config *config, const struct link_places *pl
 	for (uint32_t i = 0; i < config->n_links; i++) {
 		if (link_check(config->links[i], error, sizeof(error)) < 0) {
 			log_error("%s: [link %s]: %s", places->of[i],
-				  link_name(config->links[i]), error);
+				link_name(config->links[i]), error);
 			result = -EINVAL;
 		}
 	}
@@ -458,7 +458,7 @@ static int default_socket(char *path, size_t size)
 		n = snprintf(path, size, "%s", PROTOCOL_SOCKET_PATH);
 	else
 		n = snprintf(path, size, "%s/%s/%s", runtime, PROTOCOL_SOCKET_DIR,
-			     PROTOCOL_SOCKET_NAME);
+			PROTOCOL_SOCKET_NAME);
 	return n < (int)size ? 0 : -ENAMETOOLONG;
 }
 

@@ -16,42 +16,42 @@
 
 struct link;
 
-#define CONFIG_LINKS_MAX 8
-#define CONFIG_SERVERS_MAX 4
+#define CONFIG_LINKS_MAX    8
+#define CONFIG_SERVERS_MAX  4
 #define CONFIG_DEFAULT_LINK "net0"
 
 struct config {
 	/* [daemon] */
-	char socket[108];		/* rendezvous path */
-	mode_t socket_mode;		/* default 0666 */
-	gid_t socket_group;		/* (gid_t)-1: unchanged */
+	char socket[108];   /* rendezvous path */
+	mode_t socket_mode; /* default 0666 */
+	gid_t socket_group; /* (gid_t)-1: unchanged */
 	enum log_level log_level;
-	bool queues;			/* offer message queues; default true */
-	uint32_t sockets_max;		/* table records, 16..65536, default 4096 */
+	bool queues;	      /* offer message queues; default true */
+	uint32_t sockets_max; /* table records, 16..65536, default 4096 */
 
 	/* [limits] */
 	struct limits limits;
-	uint32_t sessions_max;		/* of all users */
-	gid_t raw_group;		/* may open raw sockets; -1: only root */
-	bool low_ports;			/* ports < 1024 for everyone; default true */
+	uint32_t sessions_max; /* of all users */
+	gid_t raw_group;       /* may open raw sockets; -1: only root */
+	bool low_ports;	       /* ports < 1024 for everyone; default true */
 
 	/* [tcp] */
-	uint32_t connect_timeout_s;	/* 1..600, default 75 */
-	uint32_t linger_s;		/* 1..600, default 20 */
-	uint32_t embryonic_max;		/* half-open connections of a listener, 1..200 */
+	uint32_t connect_timeout_s; /* 1..600, default 75 */
+	uint32_t linger_s;	    /* 1..600, default 20 */
+	uint32_t embryonic_max;	    /* half-open connections of a listener, 1..200 */
 
 	/* [udp] */
-	uint32_t receive_buffer;	/* bytes, 2048..4194304, default 65536 */
+	uint32_t receive_buffer; /* bytes, 2048..4194304, default 65536 */
 
 	/* [resolver] */
-	struct address servers[CONFIG_SERVERS_MAX];	/* none: the links' */
+	struct address servers[CONFIG_SERVERS_MAX]; /* none: the links' */
 	uint32_t n_servers;
-	uint32_t resolve_timeout_s;	/* of a whole look-up, default 15 */
-	uint32_t cache_entries;		/* default 512, 0: no cache */
-	char hosts[PATH_MAX];		/* default /etc/hosts, empty: none */
+	uint32_t resolve_timeout_s; /* of a whole look-up, default 15 */
+	uint32_t cache_entries;	    /* default 512, 0: no cache */
+	char hosts[PATH_MAX];	    /* default /etc/hosts, empty: none */
 
 	/* [link NAME] */
-	struct link *links[CONFIG_LINKS_MAX];	/* moved out by the daemon */
+	struct link *links[CONFIG_LINKS_MAX]; /* moved out by the daemon */
 	uint32_t n_links;
 };
 

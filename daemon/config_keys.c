@@ -17,25 +17,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KIB UINT64_C(1024)
-#define MIB (KIB * 1024)
-#define GIB (MIB * 1024)
+#define KIB	   UINT64_C(1024)
+#define MIB	   (KIB * 1024)
+#define GIB	   (MIB * 1024)
+#define QUEUED_MIN (64 * KIB)
+#define QUEUED_MAX (64 * GIB)
 
 struct key_row;
 
 typedef int (*parse_fn)(const struct key_row *row, const char *value, void *target,
-			char expected[CONFIG_EXPECTED_MAX]);
+	char expected[CONFIG_EXPECTED_MAX]);
 
 struct key_row {
 	const char *section;
 	const char *name;
 	parse_fn parse;
-	size_t offset;		/* in struct config */
-	uint64_t min, max;	/* of numbers; max: size of a path's buffer */
+	size_t offset;	   /* in struct config */
+	uint64_t min, max; /* of numbers; max: size of a path's buffer */
 };
 
-__attribute__((format(printf, 2, 3)))
-static int expect(char expected[CONFIG_EXPECTED_MAX], const char *format, ...)
+static int __attribute__((format(printf, 2, 3)))
+expect(char expected[CONFIG_EXPECTED_MAX], const char *format, ...)
 {
 	va_list args;
 
@@ -71,25 +73,25 @@ static int parse_number(const struct key_row *row, const char *value, uint64_t *
 }
 
 static int parse_u32(const struct key_row *row, const char *value, void *target,
-		     char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	uint64_t number;
 
 	if (parse_number(row, value, &number) < 0)
 		return expect(expected, "a number from %llu to %llu",
-			      (unsigned long long)row->min, (unsigned long long)row->max);
+			(unsigned long long)row->min, (unsigned long long)row->max);
 	*(uint32_t *)target = (uint32_t)number;
 	return 0;
 }
 
 static int parse_u64(const struct key_row *row, const char *value, void *target,
-		     char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	uint64_t number;
 
 	if (parse_number(row, value, &number) < 0)
 		return expect(expected, "a number from %llu to %llu",
-			      (unsigned long long)row->min, (unsigned long long)row->max);
+			(unsigned long long)row->min, (unsigned long long)row->max);
 	*(uint64_t *)target = number;
 	return 0;
 }
@@ -112,7 +114,7 @@ static uint64_t size_unit(const char *suffix)
 }
 
 static int parse_size_number(const struct key_row *row, const char *value, uint64_t *out,
-			     char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	uint64_t number, unit = 0;
 	const char *rest = parse_digits(value, 10, &number);
@@ -121,19 +123,19 @@ static int parse_size_number(const struct key_row *row, const char *value, uint6
 		unit = size_unit(rest);
 	if (unit == 0 || number > row->max / unit || number * unit < row->min)
 		return expect(expected, "bytes from %llu to %llu, or with K, M or G appended",
-			      (unsigned long long)row->min, (unsigned long long)row->max);
+			(unsigned long long)row->min, (unsigned long long)row->max);
 	*out = number * unit;
 	return 0;
 }
 
 static int parse_size(const struct key_row *row, const char *value, void *target,
-		      char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	return parse_size_number(row, value, target, expected);
 }
 
 static int parse_size_u32(const struct key_row *row, const char *value, void *target,
-			  char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	uint64_t number;
 
@@ -144,13 +146,13 @@ static int parse_size_u32(const struct key_row *row, const char *value, void *ta
 }
 
 static int parse_bool(const struct key_row *row, const char *value, void *target,
-		      char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	(void)row;
 	if (strcmp(value, "yes") == 0 || strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
 		*(bool *)target = true;
 	else if (strcmp(value, "no") == 0 || strcmp(value, "false") == 0 ||
-		 strcmp(value, "0") == 0)
+		strcmp(value, "0") == 0)
 		*(bool *)target = false;
 	else
 		return expect(expected, "yes or no");
@@ -158,7 +160,7 @@ static int parse_bool(const struct key_row *row, const char *value, void *target
 }
 
 static int parse_level(const struct key_row *row, const char *value, void *target,
-		       char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	(void)row;
 	if (log_parse_level(value, target) < 0)
@@ -167,7 +169,7 @@ static int parse_level(const struct key_row *row, const char *value, void *targe
 }
 
 static int parse_mode(const struct key_row *row, const char *value, void *target,
-		      char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	uint64_t mode;
 	const char *rest = parse_digits(value, 8, &mode);
@@ -180,7 +182,7 @@ static int parse_mode(const struct key_row *row, const char *value, void *target
 }
 
 static int parse_group(const struct key_row *row, const char *value, void *target,
-		       char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	uint64_t number;
 	const char *rest = parse_digits(value, 10, &number);
@@ -199,17 +201,17 @@ static int parse_group(const struct key_row *row, const char *value, void *targe
 }
 
 static int parse_socket_path(const struct key_row *row, const char *value, void *target,
-			     char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	if (value[0] != '/' || strlen(value) >= row->max)
 		return expect(expected, "an absolute path of at most %llu bytes",
-			      (unsigned long long)row->max - 1);
+			(unsigned long long)row->max - 1);
 	strcpy(target, value);
 	return 0;
 }
 
 static int parse_path_or_none(const struct key_row *row, const char *value, void *target,
-			      char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	if (value[0] == '\0' || strcmp(value, "none") == 0) {
 		*(char *)target = '\0';
@@ -217,7 +219,7 @@ static int parse_path_or_none(const struct key_row *row, const char *value, void
 	}
 	if (value[0] != '/' || strlen(value) >= row->max)
 		return expect(expected, "an absolute path of at most %llu bytes, or none",
-			      (unsigned long long)row->max - 1);
+			(unsigned long long)row->max - 1);
 	strcpy(target, value);
 	return 0;
 }
@@ -269,7 +271,7 @@ static int parse_server(char *text, struct address *out)
 
 /* Sets servers and n_servers, which follows them. */
 static int parse_servers(const struct key_row *row, const char *value, void *target,
-			 char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	struct config *config = (struct config *)((char *)target - row->offset);
 	struct address servers[CONFIG_SERVERS_MAX];
@@ -292,31 +294,32 @@ static int parse_servers(const struct key_row *row, const char *value, void *tar
 	return 0;
 wrong:
 	return expect(expected,
-		      "up to %d addresses, separated by commas, each with :PORT if not 53",
-		      CONFIG_SERVERS_MAX);
+		"up to %d addresses, separated by commas, each with :PORT if not 53",
+		CONFIG_SERVERS_MAX);
 }
 
-#define AT(member) offsetof(struct config, member)
-#define OF_SESSION(resource) AT(limits.session) + sizeof(uint64_t) * (resource)
-#define OF_USER(resource) AT(limits.user) + sizeof(uint64_t) * (resource)
+#define SIZE_OF(member)	      sizeof(((struct config *)0)->member)
+#define AT(member)	      offsetof(struct config, member)
+#define PER_SESSION(resource) AT(limits.session) + sizeof(uint64_t) * (resource)
+#define PER_USER(resource)    AT(limits.user) + sizeof(uint64_t) * (resource)
 
 static const struct key_row keys[] = {
-	{ "daemon", "socket", parse_socket_path, AT(socket), 0, sizeof(((struct config *)0)->socket) },
+	{ "daemon", "socket", parse_socket_path, AT(socket), 0, SIZE_OF(socket) },
 	{ "daemon", "socket_mode", parse_mode, AT(socket_mode), 0, 0 },
 	{ "daemon", "socket_group", parse_group, AT(socket_group), 0, 0 },
 	{ "daemon", "log_level", parse_level, AT(log_level), 0, 0 },
 	{ "daemon", "queues", parse_bool, AT(queues), 0, 0 },
 	{ "daemon", "sockets_max", parse_u32, AT(sockets_max), 16, 65536 },
 	{ "limits", "sessions", parse_u32, AT(sessions_max), 1, 65536 },
-	{ "limits", "sessions_per_user", parse_u64, OF_USER(RESOURCE_SESSION), 1, 65536 },
-	{ "limits", "sockets_per_session", parse_u64, OF_SESSION(RESOURCE_SOCKET), 0, 65536 },
-	{ "limits", "sockets_per_user", parse_u64, OF_USER(RESOURCE_SOCKET), 0, 65536 },
-	{ "limits", "lookups_per_session", parse_u64, OF_SESSION(RESOURCE_LOOKUP), 0, 4096 },
-	{ "limits", "lookups_per_user", parse_u64, OF_USER(RESOURCE_LOOKUP), 0, 4096 },
-	{ "limits", "watches_per_session", parse_u64, OF_SESSION(RESOURCE_WATCH), 0, 4096 },
-	{ "limits", "watches_per_user", parse_u64, OF_USER(RESOURCE_WATCH), 0, 4096 },
-	{ "limits", "queued_per_session", parse_size, OF_SESSION(RESOURCE_QUEUED), 64 * KIB, 64 * GIB },
-	{ "limits", "queued_per_user", parse_size, OF_USER(RESOURCE_QUEUED), 64 * KIB, 64 * GIB },
+	{ "limits", "sessions_per_user", parse_u64, PER_USER(RESOURCE_SESSION), 1, 65536 },
+	{ "limits", "sockets_per_session", parse_u64, PER_SESSION(RESOURCE_SOCKET), 0, 65536 },
+	{ "limits", "sockets_per_user", parse_u64, PER_USER(RESOURCE_SOCKET), 0, 65536 },
+	{ "limits", "lookups_per_session", parse_u64, PER_SESSION(RESOURCE_LOOKUP), 0, 4096 },
+	{ "limits", "lookups_per_user", parse_u64, PER_USER(RESOURCE_LOOKUP), 0, 4096 },
+	{ "limits", "watches_per_session", parse_u64, PER_SESSION(RESOURCE_WATCH), 0, 4096 },
+	{ "limits", "watches_per_user", parse_u64, PER_USER(RESOURCE_WATCH), 0, 4096 },
+	{ "limits", "queued_per_session", parse_size, PER_SESSION(RESOURCE_QUEUED), QUEUED_MIN, QUEUED_MAX },
+	{ "limits", "queued_per_user", parse_size, PER_USER(RESOURCE_QUEUED), QUEUED_MIN, QUEUED_MAX },
 	{ "limits", "raw_group", parse_group, AT(raw_group), 0, 0 },
 	{ "limits", "low_ports", parse_bool, AT(low_ports), 0, 0 },
 	{ "tcp", "connect_timeout", parse_u32, AT(connect_timeout_s), 1, 600 },
@@ -351,7 +354,7 @@ int config_keys_find(const char *section, const char *name)
 }
 
 int config_keys_set(struct config *config, int key, const char *value,
-		    char expected[CONFIG_EXPECTED_MAX])
+	char expected[CONFIG_EXPECTED_MAX])
 {
 	const struct key_row *row = &keys[key];
 

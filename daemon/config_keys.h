@@ -26,6 +26,6 @@ int config_keys_find(const char *section, const char *name);
  * been right in @expected ("a number from 1 to 600").
  */
 int config_keys_set(struct config *config, int key, const char *value,
-		    char expected[CONFIG_EXPECTED_MAX]);
+	char expected[CONFIG_EXPECTED_MAX]);
 
 #endif

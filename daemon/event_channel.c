@@ -10,7 +10,8 @@
  * then close; the wait is bounded.
  *
  * States: open; finishing (half-closed, deadline armed); closed (the owner
- * has been told, no event is left). The owner frees in any of them.
+ * has been told, no event and no descriptor is left: the owner may have its
+ * reasons to stay). The owner frees in any of them.
  */
 #include "daemon/event_channel.h"
 
@@ -29,7 +30,7 @@
 struct event_channel {
 	int fd;
 	struct event *readable;
-	struct event *deadline;		/* of finishing */
+	struct event *deadline; /* of finishing */
 	event_channel_closed_fn closed;
 	void *arg;
 };
@@ -55,6 +56,8 @@ static void tell_closed(struct event_channel *channel)
 {
 	event_del(channel->readable);
 	event_del(channel->deadline);
+	close(channel->fd);
+	channel->fd = -1;
 	channel->closed(channel->arg);
 }
 
@@ -76,7 +79,7 @@ static void on_deadline(evutil_socket_t fd, short events, void *arg)
 }
 
 int event_channel_new(struct event_channel **out, struct event_base *base,
-		      event_channel_closed_fn closed, void *arg, int *client_end)
+	event_channel_closed_fn closed, void *arg, int *client_end)
 {
 	struct event_channel *channel;
 	int pair[2];
@@ -113,7 +116,8 @@ void event_channel_free(struct event_channel *channel)
 		event_free(channel->readable);
 	if (channel->deadline)
 		event_free(channel->deadline);
-	close(channel->fd);
+	if (channel->fd >= 0)
+		close(channel->fd);
 	free(channel);
 }
 

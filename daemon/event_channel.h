@@ -24,7 +24,7 @@ typedef void (*event_channel_closed_fn)(void *arg);
  * -errno.
  */
 int event_channel_new(struct event_channel **out, struct event_base *base,
-		      event_channel_closed_fn closed, void *arg, int *client_end);
+	event_channel_closed_fn closed, void *arg, int *client_end);
 
 /* Closes it at once, without a call of closed. */
 void event_channel_free(struct event_channel *channel);

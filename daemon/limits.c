@@ -17,19 +17,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-
 struct accounts {
 	const struct limits *limits;
-	struct account *users;		/* by uid */
+	struct account *users; /* by uid */
 };
 
 struct account {
 	struct accounts *accounts;
-	struct account *parent;		/* referenced; NULL: a user's account */
+	struct account *parent; /* referenced; NULL: a user's account */
 	uid_t uid;
 	unsigned int n_refs;
 	uint64_t used[RESOURCE_COUNT];
-	UT_hash_handle hh;		/* of users only */
+	UT_hash_handle hh; /* of users only */
 };
 
 struct accounts *accounts_new(const struct limits *limits)

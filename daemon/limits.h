@@ -18,18 +18,18 @@ enum resource {
 	RESOURCE_SOCKET,
 	RESOURCE_LOOKUP,
 	RESOURCE_WATCH,
-	RESOURCE_QUEUED,	/* bytes held in the daemon for its sockets */
+	RESOURCE_QUEUED, /* bytes held in the daemon for its sockets */
 	RESOURCE_COUNT,
 };
 
 /* The most of each resource; 0 is none at all. */
 struct limits {
-	uint64_t session[RESOURCE_COUNT];	/* of one session */
-	uint64_t user[RESOURCE_COUNT];		/* of all sessions of one uid */
+	uint64_t session[RESOURCE_COUNT]; /* of one session */
+	uint64_t user[RESOURCE_COUNT];	  /* of all sessions of one uid */
 };
 
 struct account;
-struct accounts;	/* the users that have an account */
+struct accounts; /* the users that have an account */
 
 /*
  * @limits must outlive all accounts; changing them counts from the next

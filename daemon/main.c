@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define DEFAULT_CONFIG USOCKETD_SYSCONFDIR "/usocketd.conf"
-#define EXIT_USAGE 2
+#define EXIT_USAGE     2
 
 enum option_id {
 	OPTION_CONFIG = 'c',
@@ -36,14 +36,16 @@ enum option_id {
 
 struct option_row {
 	const char *name;
-	const char *argument;	/* NULL: takes none */
+	const char *argument; /* NULL: takes none */
 	enum option_id id;
 	const char *help;
 };
 
 static const struct option_row option_rows[] = {
-	{ "config", "FILE", OPTION_CONFIG, "read FILE, and FILE.d/*.conf (default " DEFAULT_CONFIG ")" },
-	{ "check-config", NULL, OPTION_CHECK, "read the configuration, say what is wrong, and exit" },
+	{ "config", "FILE", OPTION_CONFIG,
+		"read FILE, and FILE.d/*.conf (default " DEFAULT_CONFIG ")" },
+	{ "check-config", NULL, OPTION_CHECK,
+		"read the configuration, say what is wrong, and exit" },
 	{ "log-level", "LEVEL", OPTION_LEVEL, "error, warning, notice, info or debug" },
 	{ "version", NULL, OPTION_VERSION, "print the version and exit" },
 	{ "help", NULL, OPTION_HELP, "print this and exit" },
@@ -55,9 +57,9 @@ struct app {
 	const char *config_path;
 	bool config_required;
 	bool check_only;
-	bool has_level;			/* of the command line, which wins */
+	bool has_level; /* of the command line, which wins */
 	enum log_level level;
-	int listen_fd;			/* handed over, or -1 */
+	int listen_fd; /* handed over, or -1 */
 	struct usocketd daemon;
 	struct supervisor *supervisor;
 	struct event *on_term, *on_int, *on_hup;
@@ -75,7 +77,7 @@ static void print_help(void)
 		char text[40];
 
 		snprintf(text, sizeof(text), "--%s %s", row->name,
-			 row->argument ? row->argument : "");
+			row->argument ? row->argument : "");
 		printf("  %-20s %s\n", text, row->help);
 	}
 }
@@ -155,7 +157,7 @@ static void choose_link(struct config *config)
 		return;
 	if (config_add_default_link(config) == 0)
 		log_notice("no link is configured: %s with driver slirp is used",
-			   CONFIG_DEFAULT_LINK);
+			CONFIG_DEFAULT_LINK);
 	else
 		log_warning("no link is configured, and the slirp driver is not there: "
 			    "only 127.0.0.1 and ::1 can be reached");
@@ -204,8 +206,8 @@ static int add_signal(struct app *app, struct event **event, int number, event_c
 static int catch_signals(struct app *app)
 {
 	if (add_signal(app, &app->on_term, SIGTERM, on_end) < 0 ||
-	    add_signal(app, &app->on_int, SIGINT, on_end) < 0 ||
-	    add_signal(app, &app->on_hup, SIGHUP, on_reload) < 0)
+		add_signal(app, &app->on_int, SIGINT, on_end) < 0 ||
+		add_signal(app, &app->on_hup, SIGHUP, on_reload) < 0)
 		return -ENOMEM;
 	return 0;
 }

@@ -30,7 +30,7 @@ _Static_assert(sizeof(mqd_t) == sizeof(int), "a queue is a descriptor");
 #define NAME_SIZE 48
 
 struct queue_pair {
-	mqd_t requests;	/* read only, non-blocking */
+	mqd_t requests; /* read only, non-blocking */
 	mqd_t replies;	/* write only, non-blocking */
 };
 

@@ -14,8 +14,8 @@ struct queue_pair;
 
 /* The client's ends, to be handed over and closed. */
 struct queue_client_ends {
-	int requests;	/* may only write */
-	int replies;	/* may only read */
+	int requests; /* may only write */
+	int replies;  /* may only read */
 };
 
 /*

@@ -60,7 +60,7 @@ void reaper_free(struct reaper *reaper)
 }
 
 void reaper_put(struct reaper *reaper, struct reap_item *item,
-		void (*free)(struct reap_item *item))
+	void (*free)(struct reap_item *item))
 {
 	item->free = free;
 	item->next = reaper->items;

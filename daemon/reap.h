@@ -23,6 +23,6 @@ void reaper_free(struct reaper *reaper);
 /* Has @free called with @item from the loop, once, with no other callback on
  * the stack. */
 void reaper_put(struct reaper *reaper, struct reap_item *item,
-		void (*free)(struct reap_item *item));
+	void (*free)(struct reap_item *item));
 
 #endif

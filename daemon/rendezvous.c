@@ -27,7 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 64
+#define BACKLOG	   64
 #define LOCK_TRIES 10
 
 static int make_folder(const char *path)
@@ -53,7 +53,7 @@ static bool is_at(int fd, const char *name)
 	struct stat ours, there;
 
 	return fstat(fd, &ours) == 0 && stat(name, &there) == 0 &&
-	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+		ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
 /* Returns the locked file, -EAGAIN if it was removed meanwhile, or -errno. */
@@ -159,7 +159,7 @@ static int bind_path(int fd, const struct config *config)
 	if (r < 0)
 		return r;
 	if (config->socket_group != (gid_t)-1 &&
-	    chown(config->socket, (uid_t)-1, config->socket_group) < 0)
+		chown(config->socket, (uid_t)-1, config->socket_group) < 0)
 		return -errno;
 	return listen(fd, BACKLOG) < 0 ? -errno : 0;
 }
@@ -214,7 +214,7 @@ static void remove_path(const struct rendezvous *rendezvous)
 	struct stat st;
 
 	if (lstat(rendezvous->path, &st) == 0 && st.st_dev == rendezvous->device &&
-	    st.st_ino == rendezvous->inode)
+		st.st_ino == rendezvous->inode)
 		unlink(rendezvous->path);
 	snprintf(lock, sizeof(lock), "%s.lock", rendezvous->path);
 	unlink(lock);

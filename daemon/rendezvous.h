@@ -10,10 +10,10 @@
 #include <sys/types.h>
 
 struct rendezvous {
-	char path[sizeof(((struct config *)0)->socket)];	/* "": not ours */
-	dev_t device;		/* of the path that was made */
+	char path[sizeof(((struct config *)0)->socket)]; /* "": not ours */
+	dev_t device;					 /* of the path that was made */
 	ino_t inode;
-	int lock;		/* held while the path is served */
+	int lock; /* held while the path is served */
 };
 
 /*

@@ -87,7 +87,7 @@ void request_dispatch(struct request *request)
 
 	reply->sequence = message->sequence;
 	if (message->which_body == usp_Request_hello_tag) {
-		reply->status = usp_STATUS_MALFORMED;	/* a second one */
+		reply->status = usp_STATUS_MALFORMED; /* a second one */
 	} else if (message->which_body >= N_ROWS || !rows[message->which_body].handle) {
 		reply->status = usp_STATUS_UNKNOWN_REQUEST;
 	} else {
@@ -96,8 +96,8 @@ void request_dispatch(struct request *request)
 
 		reply->status = outcome_status(outcome);
 		log_debug("client %d (%s): %s #%u: status %d",
-			  (int)session_pid(request->session), session_program(request->session),
-			  row->name, message->sequence, (int)reply->status);
+			(int)session_pid(request->session), session_program(request->session),
+			row->name, message->sequence, (int)reply->status);
 		if (outcome < 0) {
 			reply->which_body = 0;
 			close_fd(&request->fd_out);

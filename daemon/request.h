@@ -19,15 +19,15 @@ struct request {
 	struct session *session;
 	const usp_Request *message;
 	usp_Reply *reply;
-	int fd_in;	/* came with the request, else -1; closed by the
+	int fd_in;  /* came with the request, else -1; closed by the
 			 * dispatcher unless the handler takes it and sets -1 */
-	int fd_out;	/* goes with the reply, else -1; the dispatcher closes
+	int fd_out; /* goes with the reply, else -1; the dispatcher closes
 			 * the daemon's copy */
 };
 
 /* Outcomes of a handler besides 0 (done) and -errno (refused). */
 enum request_outcome {
-	REQUEST_STARTED = 1,	/* completes on a channel */
+	REQUEST_STARTED = 1, /* completes on a channel */
 };
 
 typedef int (*request_fn)(struct request *request);

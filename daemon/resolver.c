@@ -64,10 +64,10 @@ struct query;
 
 struct half {
 	struct lookup *lookup;
-	struct query *query;		/* waited for; NULL: done */
+	struct query *query; /* waited for; NULL: done */
 	bool wanted;
 	struct resolver_answer answer;
-	LIST_ENTRY(half) link;		/* those that wait for the query */
+	LIST_ENTRY(half) link; /* those that wait for the query */
 };
 
 LIST_HEAD(half_list, half);
@@ -78,11 +78,11 @@ struct lookup {
 	resolver_done_fn done;
 	void *arg;
 	struct half halves[HALF_COUNT];
-	struct resolver_answer answer;	/* once ready */
+	struct resolver_answer answer; /* once ready */
 	uint64_t deadline_ns;
 	struct event *on_deadline;
-	bool starting;			/* not all halves are on their way yet */
-	bool ready;			/* on the ready list, else the waiting one */
+	bool starting; /* not all halves are on their way yet */
+	bool ready;    /* on the ready list, else the waiting one */
 	TAILQ_ENTRY(lookup) link;
 };
 
@@ -93,7 +93,7 @@ TAILQ_HEAD(lookup_list, lookup);
 /* One question under way. Owned by the resolver's hash. */
 struct query {
 	struct resolver *resolver;
-	char key[QUERY_KEY_SIZE];	/* family as one character, then the name */
+	char key[QUERY_KEY_SIZE]; /* family as one character, then the name */
 	enum address_family family;
 	struct half_list waiting;
 	UT_hash_handle hh;
@@ -101,15 +101,15 @@ struct query {
 
 struct resolver {
 	struct usocketd *daemon;
-	struct dns_client *dns;		/* NULL: no server can be reached */
-	struct address servers[CONFIG_SERVERS_MAX];	/* dns' */
+	struct dns_client *dns;			    /* NULL: no server can be reached */
+	struct address servers[CONFIG_SERVERS_MAX]; /* dns' */
 	size_t n_servers;
-	struct address known_servers[CONFIG_SERVERS_MAX];	/* the cache's */
+	struct address known_servers[CONFIG_SERVERS_MAX]; /* the cache's */
 	size_t n_known_servers;
-	uint32_t timeout_s;		/* dns' */
+	uint32_t timeout_s; /* dns' */
 	struct resolver_cache *cache;
 	struct resolver_hosts *hosts;
-	struct query *queries;		/* by key */
+	struct query *queries; /* by key */
 	struct lookup_list waiting;
 	struct lookup_list ready;
 	uint32_t n_lookups;
@@ -283,7 +283,7 @@ static void on_answer(const struct resolver_answer *answer, uint32_t ttl_s, void
 	struct resolver *resolver = query->resolver;
 
 	resolver_cache_put(resolver->cache, query->key + 1, query->family, answer, ttl_s,
-			   stack_now_ns());
+		stack_now_ns());
 	end_query(query, answer);
 }
 
@@ -298,7 +298,7 @@ static int ask(struct query *query)
 
 /* The query for that name, asked anew if it is not under way. NULL: cannot. */
 static struct query *find_or_ask(struct resolver *resolver, const char *name,
-				 enum address_family family)
+	enum address_family family)
 {
 	char key[QUERY_KEY_SIZE];
 	struct query *query;
@@ -360,7 +360,7 @@ static bool has_server(const struct address *servers, size_t n, const struct add
 }
 
 static size_t link_servers(const struct usocketd *daemon,
-			   struct address servers[CONFIG_SERVERS_MAX])
+	struct address servers[CONFIG_SERVERS_MAX])
 {
 	size_t n = 0;
 
@@ -384,7 +384,7 @@ static size_t link_servers(const struct usocketd *daemon,
 }
 
 static size_t configured_servers(const struct usocketd *daemon,
-				 struct address servers[CONFIG_SERVERS_MAX])
+	struct address servers[CONFIG_SERVERS_MAX])
 {
 	const struct config *config = &daemon->config;
 	bool any_up = false;
@@ -409,8 +409,8 @@ static bool same_servers(const struct address *a, size_t n_a, const struct addre
 static void flush_if_new(struct resolver *resolver)
 {
 	if (resolver->n_servers == 0 ||
-	    same_servers(resolver->servers, resolver->n_servers, resolver->known_servers,
-			 resolver->n_known_servers))
+		same_servers(resolver->servers, resolver->n_servers, resolver->known_servers,
+			resolver->n_known_servers))
 		return;
 	resolver_cache_flush(resolver->cache);
 	memcpy(resolver->known_servers, resolver->servers, sizeof(resolver->servers));
@@ -428,11 +428,11 @@ static void replace_client(struct resolver *resolver)
 	flush_if_new(resolver);
 	if (resolver->n_servers > 0) {
 		r = dns_client_new(&resolver->dns, resolver->daemon, resolver->servers,
-				   resolver->n_servers);
+			resolver->n_servers);
 		if (r < 0)
 			log_error("names cannot be looked up: %s", strerror(-r));
 	}
-	HASH_ITER (hh, resolver->queries, query, next) {
+	HASH_ITER(hh, resolver->queries, query, next) {
 		if (ask(query) < 0)
 			end_query(query, &again);
 	}
@@ -445,10 +445,10 @@ static void apply_config(struct resolver *resolver)
 	size_t n;
 
 	resolver_cache_resize(resolver->cache, daemon->config.cache_entries);
-	n = daemon->config.n_servers > 0 ? configured_servers(daemon, servers) :
-					   link_servers(daemon, servers);
+	n = daemon->config.n_servers > 0 ? configured_servers(daemon, servers)
+					 : link_servers(daemon, servers);
 	if (same_servers(servers, n, resolver->servers, resolver->n_servers) &&
-	    resolver->timeout_s == daemon->config.resolve_timeout_s)
+		resolver->timeout_s == daemon->config.resolve_timeout_s)
 		return;
 	memcpy(resolver->servers, servers, sizeof(servers));
 	resolver->n_servers = n;
@@ -552,7 +552,7 @@ static void free_queries(struct resolver *resolver)
 {
 	struct query *query, *next;
 
-	HASH_ITER (hh, resolver->queries, query, next) {
+	HASH_ITER(hh, resolver->queries, query, next) {
 		HASH_DEL(resolver->queries, query);
 		free(query);
 	}
@@ -615,7 +615,7 @@ static void ask_servers(struct lookup *lookup, const char *name)
 }
 
 int resolver_start(struct resolver *resolver, const char *name, enum address_family family,
-		   resolver_done_fn done, void *arg, struct lookup **out)
+	resolver_done_fn done, void *arg, struct lookup **out)
 {
 	char normalized[RESOLVER_NAME_SIZE];
 	struct lookup *lookup = lookup_new(resolver, family);
@@ -631,7 +631,7 @@ int resolver_start(struct resolver *resolver, const char *name, enum address_fam
 		lookup->answer.error = RESOLVE_UNKNOWN;
 		finish(lookup);
 	} else if (answer_from_hosts(lookup, normalized, family) ||
-		   answer_localhost(lookup, normalized)) {
+		answer_localhost(lookup, normalized)) {
 		finish(lookup);
 	} else {
 		ask_servers(lookup, normalized);

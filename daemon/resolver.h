@@ -18,9 +18,9 @@ struct usocketd;
 #define RESOLVER_ADDRESSES_MAX 16
 
 struct resolver_answer {
-	int error;		/* 0, or enum resolve_error */
-	char canonical[256];	/* final name of a CNAME chain */
-	struct address addresses[RESOLVER_ADDRESSES_MAX];	/* port 0 */
+	int error;					  /* 0, or enum resolve_error */
+	char canonical[256];				  /* final name of a CNAME chain */
+	struct address addresses[RESOLVER_ADDRESSES_MAX]; /* port 0 */
 	size_t n_addresses;
 };
 
@@ -39,7 +39,7 @@ void resolver_free(struct resolver *resolver);
  * with *@out set (valid until the callback or lookup_cancel()), or -errno.
  */
 int resolver_start(struct resolver *resolver, const char *name, enum address_family family,
-		   resolver_done_fn done, void *arg, struct lookup **out);
+	resolver_done_fn done, void *arg, struct lookup **out);
 
 /* Ends a look-up whose callback has not been called; it will not be. */
 void lookup_cancel(struct lookup *lookup);
@@ -48,7 +48,7 @@ void lookup_cancel(struct lookup *lookup);
 void resolver_update_servers(struct resolver *resolver);
 
 struct resolver_stats {
-	uint32_t n_lookups;	/* under way */
+	uint32_t n_lookups; /* under way */
 	uint32_t cache_entries;
 	uint64_t cache_hits;
 	uint64_t cache_misses;

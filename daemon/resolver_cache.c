@@ -18,7 +18,7 @@
 #include <sys/queue.h>
 
 #define TTL_MAX_S 86400u
-#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_S  UINT64_C(1000000000)
 
 /* The family as one character, then the name. */
 #define KEY_SIZE (1 + RESOLVER_NAME_SIZE)
@@ -35,7 +35,7 @@ TAILQ_HEAD(entry_list, entry);
 
 struct resolver_cache {
 	struct entry *by_key;
-	struct entry_list by_use;	/* the latest used first */
+	struct entry_list by_use; /* the latest used first */
 	uint32_t n_entries;
 	uint32_t max_entries;
 	uint64_t n_hits;
@@ -102,7 +102,7 @@ void resolver_cache_flush(struct resolver_cache *cache)
 }
 
 const struct resolver_answer *resolver_cache_find(struct resolver_cache *cache, const char *name,
-						  enum address_family family, uint64_t now_ns)
+	enum address_family family, uint64_t now_ns)
 {
 	char key[KEY_SIZE];
 	struct entry *entry;
@@ -138,8 +138,8 @@ static struct entry *add_entry(struct resolver_cache *cache, const char *key)
 }
 
 void resolver_cache_put(struct resolver_cache *cache, const char *name,
-			enum address_family family, const struct resolver_answer *answer,
-			uint32_t ttl_s, uint64_t now_ns)
+	enum address_family family, const struct resolver_answer *answer,
+	uint32_t ttl_s, uint64_t now_ns)
 {
 	char key[KEY_SIZE];
 	struct entry *entry;
@@ -154,7 +154,7 @@ void resolver_cache_put(struct resolver_cache *cache, const char *name,
 	if (!entry)
 		entry = add_entry(cache, key);
 	if (!entry)
-		return;		/* no memory: it will be asked for again */
+		return; /* no memory: it will be asked for again */
 	entry->answer = *answer;
 	entry->expires_ns = now_ns + (ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S) * NS_PER_S;
 }

@@ -24,15 +24,15 @@ void resolver_cache_flush(struct resolver_cache *cache);
  * Valid until the next call that changes the cache.
  */
 const struct resolver_answer *resolver_cache_find(struct resolver_cache *cache, const char *name,
-						  enum address_family family, uint64_t now_ns);
+	enum address_family family, uint64_t now_ns);
 
 /*
  * Keeps a copy of @answer for @ttl_s seconds, at most a day; 0 keeps nothing.
  * Replaces what was there.
  */
 void resolver_cache_put(struct resolver_cache *cache, const char *name,
-			enum address_family family, const struct resolver_answer *answer,
-			uint32_t ttl_s, uint64_t now_ns);
+	enum address_family family, const struct resolver_answer *answer,
+	uint32_t ttl_s, uint64_t now_ns);
 
 uint32_t resolver_cache_count(const struct resolver_cache *cache);
 uint64_t resolver_cache_hits(const struct resolver_cache *cache);

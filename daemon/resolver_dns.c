@@ -36,8 +36,8 @@
 #include <strings.h>
 #include <sys/queue.h>
 
-#define DNS_PORT 53
-#define SERVERS_TEXT_MAX (CONFIG_SERVERS_MAX * (ADDRESS_TEXT_MAX + 1))
+#define DNS_PORT	   53
+#define SERVERS_TEXT_MAX   (CONFIG_SERVERS_MAX * (ADDRESS_TEXT_MAX + 1))
 #define ASK_TIMEOUT_MIN_MS 400
 #define ASK_TIMEOUT_MAX_MS 5000
 /*
@@ -45,10 +45,10 @@
  * not tell; a fixed time within what is common does.
  */
 #define NEGATIVE_TTL_S 30
-#define CNAMES_MAX 16
+#define CNAMES_MAX     16
 #define RCODE_SERVFAIL 2
-#define RCODE_NOTIMP 4
-#define RCODE_REFUSED 5
+#define RCODE_NOTIMP   4
+#define RCODE_REFUSED  5
 
 /* One question under way; owned by c-ares' callback. */
 struct question {
@@ -57,9 +57,9 @@ struct question {
 	enum address_family family;
 	dns_answer_fn answered;
 	void *arg;
-	bool asking;		/* ares_getaddrinfo() has not returned yet */
-	bool answered_at_once;	/* it called back before it returned */
-	bool refused;		/* a server said that it will not answer */
+	bool asking;	       /* ares_getaddrinfo() has not returned yet */
+	bool answered_at_once; /* it called back before it returned */
+	bool refused;	       /* a server said that it will not answer */
 	LIST_ENTRY(question) link;
 };
 
@@ -140,6 +140,7 @@ static int outcome(const struct question *question, int status)
 		return 0;
 	case ARES_ENOTFOUND:
 	case ARES_ENODATA:
+	case ARES_EBADNAME: /* such as 01.2.3.4, which c-ares asks nobody for */
 		return RESOLVE_UNKNOWN;
 	case ARES_ESERVFAIL:
 	case ARES_EREFUSED:
@@ -162,7 +163,7 @@ static void lower_ttl(uint32_t *ttl_s, int ttl)
 
 /* Follows the aliases from the name that was asked for to the last one. */
 static void find_canonical(const struct question *question, const struct ares_addrinfo *ai,
-			   struct resolver_answer *answer, uint32_t *ttl_s)
+	struct resolver_answer *answer, uint32_t *ttl_s)
 {
 	const struct ares_addrinfo_cname *cname = ai->cnames;
 	const char *name = question->name;
@@ -185,7 +186,7 @@ static void find_canonical(const struct question *question, const struct ares_ad
 }
 
 static void copy_addresses(const struct question *question, const struct ares_addrinfo *ai,
-			   struct resolver_answer *answer, uint32_t *ttl_s)
+	struct resolver_answer *answer, uint32_t *ttl_s)
 {
 	const struct ares_addrinfo_node *node;
 	struct address address;
@@ -194,8 +195,8 @@ static void copy_addresses(const struct question *question, const struct ares_ad
 		if (answer->n_addresses == RESOLVER_ADDRESSES_MAX)
 			return;
 		if (address_from_sockaddr(&address, node->ai_addr,
-					  (socklen_t)node->ai_addrlen) < 0 ||
-		    address.family != question->family)
+			    (socklen_t)node->ai_addrlen) < 0 ||
+			address.family != question->family)
 			continue;
 		address.port = 0;
 		answer->addresses[answer->n_addresses++] = address;
@@ -240,9 +241,10 @@ static void servers_text(const struct dns_client *client, char text[SERVERS_TEXT
 		struct address server = client->servers[i];
 		char one[ADDRESS_TEXT_MAX];
 
-		server.scope = 0;	/* resolver_io adds it again */
+		server.scope = 0; /* resolver_io adds it again */
 		address_text(&server, one);
-		n += (size_t)snprintf(text + n, SERVERS_TEXT_MAX - n, "%s%s", i > 0 ? "," : "", one);
+		n += (size_t)snprintf(text + n, SERVERS_TEXT_MAX - n, "%s%s",
+			i > 0 ? "," : "", one);
 	}
 }
 
@@ -271,7 +273,7 @@ static int start_channel(struct dns_client *client)
 		.sock_state_cb_data = client,
 	};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-		   ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
+		ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
 	char servers[SERVERS_TEXT_MAX];
 
 	set_patience(client, &options);
@@ -317,7 +319,7 @@ static int start(struct dns_client *client)
 }
 
 int dns_client_new(struct dns_client **out, const struct usocketd *daemon,
-		   const struct address *servers, size_t n_servers)
+	const struct address *servers, size_t n_servers)
 {
 	struct dns_client *client;
 	int r;
@@ -360,7 +362,7 @@ void dns_client_free(struct dns_client *client)
 }
 
 int dns_client_ask(struct dns_client *client, const char *name, enum address_family family,
-		   dns_answer_fn answered, void *arg)
+	dns_answer_fn answered, void *arg)
 {
 	const struct ares_addrinfo_hints hints = {
 		.ai_flags = ARES_AI_NOSORT,

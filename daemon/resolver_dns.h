@@ -22,7 +22,7 @@ typedef void (*dns_answer_fn)(const struct resolver_answer *answer, uint32_t ttl
 
 /* Port 0 of a server means 53. Returns 0 or -errno. */
 int dns_client_new(struct dns_client **out, const struct usocketd *daemon,
-		   const struct address *servers, size_t n_servers);
+	const struct address *servers, size_t n_servers);
 
 /* Forgets all questions without calling back. */
 void dns_client_free(struct dns_client *client);
@@ -32,6 +32,6 @@ void dns_client_free(struct dns_client *client);
  * -errno if no server can be asked: there is no callback then.
  */
 int dns_client_ask(struct dns_client *client, const char *name, enum address_family family,
-		   dns_answer_fn answered, void *arg);
+	dns_answer_fn answered, void *arg);
 
 #endif

@@ -20,11 +20,11 @@
 #include <sys/stat.h>
 
 #define FILE_SIZE_MAX (4 * 1024 * 1024)
-#define HOSTS_MAX 65536
+#define HOSTS_MAX     65536
 
 struct host {
 	char name[RESOLVER_NAME_SIZE];
-	char canonical[RESOLVER_NAME_SIZE];	/* of its first line */
+	char canonical[RESOLVER_NAME_SIZE]; /* of its first line */
 	struct address addresses[RESOLVER_ADDRESSES_MAX];
 	size_t n_addresses;
 	UT_hash_handle hh;
@@ -33,21 +33,21 @@ struct host {
 struct resolver_hosts {
 	struct host *by_name;
 	char path[PATH_MAX];
-	struct stat seen;	/* st_ino 0: there was no file */
+	struct stat seen; /* st_ino 0: there was no file */
 };
 
 static void clear(struct resolver_hosts *hosts)
 {
 	struct host *host, *next;
 
-	HASH_ITER (hh, hosts->by_name, host, next) {
+	HASH_ITER(hh, hosts->by_name, host, next) {
 		HASH_DEL(hosts->by_name, host);
 		free(host);
 	}
 }
 
 static struct host *find_or_add(struct resolver_hosts *hosts, const char *name,
-				const char *canonical)
+	const char *canonical)
 {
 	struct host *host;
 
@@ -116,8 +116,8 @@ static void read_file(struct resolver_hosts *hosts, const char *path)
 static bool same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+		a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+		a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 struct resolver_hosts *resolver_hosts_new(void)
@@ -151,7 +151,7 @@ void resolver_hosts_refresh(struct resolver_hosts *hosts, const char *path)
 }
 
 static void copy_family(const struct host *host, enum address_family family,
-			struct resolver_answer *answer)
+	struct resolver_answer *answer)
 {
 	for (size_t i = 0; i < host->n_addresses; i++) {
 		if (host->addresses[i].family == family)
@@ -160,7 +160,7 @@ static void copy_family(const struct host *host, enum address_family family,
 }
 
 bool resolver_hosts_find(const struct resolver_hosts *hosts, const char *name,
-			 enum address_family family, struct resolver_answer *answer)
+	enum address_family family, struct resolver_answer *answer)
 {
 	const struct host *host;
 

@@ -23,6 +23,6 @@ void resolver_hosts_refresh(struct resolver_hosts *hosts, const char *path);
  * ADDRESS_NONE: IPv4 first, then IPv6. False if the file has none.
  */
 bool resolver_hosts_find(const struct resolver_hosts *hosts, const char *name,
-			 enum address_family family, struct resolver_answer *answer);
+	enum address_family family, struct resolver_answer *answer);
 
 #endif

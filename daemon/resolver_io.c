@@ -30,15 +30,15 @@
 #include <sys/random.h>
 #include <sys/uio.h>
 
-#define SLOTS 64
+#define SLOTS	64
 #define FD_BASE 0x40000000
 /* Datagrams that wait for c-ares, and the largest that is taken. */
 #define DATAGRAMS_MAX 256
-#define DATAGRAM_MAX 4096
+#define DATAGRAM_MAX  4096
 /* Fixed part of a DNS message, and the bit in it that tells an answer. */
 #define DNS_HEADER_SIZE 12
-#define DNS_FLAGS_AT 2
-#define DNS_QR 0x80
+#define DNS_FLAGS_AT	2
+#define DNS_QR		0x80
 /* Dynamic ports, RFC 6335 section 6. */
 #define PORT_FIRST 49152
 #define PORT_COUNT (65536 - PORT_FIRST)
@@ -54,16 +54,16 @@ struct slot {
 	struct resolver_io *io;
 	enum slot_kind kind;
 	struct udp_pcb *udp;
-	struct tcp_pcb *tcp;		/* NULL: lwIP has ended it */
+	struct tcp_pcb *tcp; /* NULL: lwIP has ended it */
 	struct address server;
-	struct pbuf *queue[DATAGRAMS_MAX];	/* UDP: in order of arrival */
+	struct pbuf *queue[DATAGRAMS_MAX]; /* UDP: in order of arrival */
 	size_t n_queued;
-	struct pbuf *stream;		/* TCP: not read yet */
-	bool connected;			/* TCP */
-	bool finished;			/* TCP: no more will come */
-	int error;			/* TCP: positive errno, 0: none */
-	bool blocked;			/* TCP: the send buffer was full */
-	bool wants_read, wants_write;	/* c-ares does */
+	struct pbuf *stream;	      /* TCP: not read yet */
+	bool connected;		      /* TCP */
+	bool finished;		      /* TCP: no more will come */
+	int error;		      /* TCP: positive errno, 0: none */
+	bool blocked;		      /* TCP: the send buffer was full */
+	bool wants_read, wants_write; /* c-ares does */
 };
 
 struct resolver_io {
@@ -98,7 +98,7 @@ static bool is_due(const struct slot *slot)
 	if (slot->kind == SLOT_FREE)
 		return false;
 	return (slot->wants_read && is_readable(slot)) ||
-	       (slot->wants_write && is_writable(slot));
+		(slot->wants_write && is_writable(slot));
 }
 
 static ares_socket_t slot_fd(const struct slot *slot)
@@ -128,7 +128,7 @@ static void on_pump(evutil_socket_t fd, short events, void *arg)
 		if (!is_due(slot))
 			continue;
 		params->ready(read ? slot_fd(slot) : ARES_SOCKET_BAD,
-			      write ? slot_fd(slot) : ARES_SOCKET_BAD, params->arg);
+			write ? slot_fd(slot) : ARES_SOCKET_BAD, params->arg);
 		if (is_due(slot))
 			wake(slot);
 	}
@@ -140,11 +140,11 @@ static void on_pump(evutil_socket_t fd, short events, void *arg)
 static bool is_answer(const struct pbuf *p)
 {
 	return p->tot_len >= DNS_HEADER_SIZE && p->tot_len <= DATAGRAM_MAX &&
-	       (pbuf_get_at(p, DNS_FLAGS_AT) & DNS_QR);
+		(pbuf_get_at(p, DNS_FLAGS_AT) & DNS_QR);
 }
 
 static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
-			u16_t port)
+	u16_t port)
 {
 	struct slot *slot = arg;
 
@@ -179,7 +179,7 @@ static err_t on_stream(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err
 	if (!p)
 		slot->finished = true;
 	else if (slot->stream && slot->stream->tot_len > UINT16_MAX - p->tot_len)
-		return ERR_MEM;		/* lwIP keeps it and offers it again */
+		return ERR_MEM; /* lwIP keeps it and offers it again */
 	else if (slot->stream)
 		pbuf_cat(slot->stream, p);
 	else
@@ -215,7 +215,7 @@ static uint16_t random_port(void)
 	uint16_t bits = 0;
 
 	if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
-		return 0;	/* lwIP picks one, at random too */
+		return 0; /* lwIP picks one, at random too */
 	return (uint16_t)(PORT_FIRST + bits % PORT_COUNT);
 }
 
@@ -227,8 +227,7 @@ static err_t bind_slot(struct slot *slot, uint8_t type)
 	for (int i = 0; i < BIND_TRIES && error == ERR_USE; i++) {
 		uint16_t port = random_port();
 
-		error = slot->udp ? udp_bind(slot->udp, any, port) :
-				    tcp_bind(slot->tcp, any, port);
+		error = slot->udp ? udp_bind(slot->udp, any, port) : tcp_bind(slot->tcp, any, port);
 	}
 	return error;
 }
@@ -389,7 +388,7 @@ static ares_ssize_t receive_stream(struct slot *slot, void *buf, size_t len)
 }
 
 static ares_ssize_t io_recvfrom(ares_socket_t fd, void *buf, size_t len, int flags,
-				struct sockaddr *from, ares_socklen_t *from_len, void *arg)
+	struct sockaddr *from, ares_socklen_t *from_len, void *arg)
 {
 	struct slot *slot = slot_of(arg, fd);
 	socklen_t room;
@@ -452,8 +451,7 @@ static ares_ssize_t send_stream(struct slot *slot, const struct iovec *vec, int 
 
 		if (len > UINT16_MAX)
 			len = UINT16_MAX;
-		if (len > 0 && tcp_write(slot->tcp, vec[i].iov_base, (u16_t)len,
-					 TCP_WRITE_FLAG_COPY) != ERR_OK)
+		if (len > 0 && tcp_write(slot->tcp, vec[i].iov_base, (u16_t)len, TCP_WRITE_FLAG_COPY) != ERR_OK)
 			len = 0;
 		sent += len;
 		if (len < vec[i].iov_len)
@@ -517,7 +515,7 @@ const struct ares_socket_functions *resolver_io_functions(void)
 }
 
 void resolver_io_set_interest(struct resolver_io *io, ares_socket_t fd, int readable,
-			      int writable)
+	int writable)
 {
 	struct slot *slot = slot_of(io, fd);
 

@@ -38,6 +38,6 @@ const struct ares_socket_functions *resolver_io_functions(void);
 
 /* What c-ares waits for, from its socket state callback. */
 void resolver_io_set_interest(struct resolver_io *io, ares_socket_t fd, int readable,
-			      int writable);
+	int writable);
 
 #endif

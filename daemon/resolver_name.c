@@ -4,15 +4,17 @@
  *
  * Names that differ only in case or in a final dot are the same name, so all
  * tables hold the normalized form. Letters, digits, hyphen and underscore are
- * taken, as is usual; internationalized names come in their ASCII form.
+ * taken, as is usual; internationalized names come in their ASCII form. No
+ * top-level domain is a number (RFC 3696 2), so nobody is asked for what looks
+ * like an address but is none, such as 1.2.3 or 01.2.3.4.
  */
 #include "daemon/resolver_name.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define NAME_MAX_ 253
-#define LABEL_MAX 63
+#define NAME_MAX_   253
+#define LABEL_MAX   63
 #define HEADER_SIZE 12
 
 static bool is_host_character(char c)
@@ -34,6 +36,7 @@ int resolver_name_normalize(const char *name, char out[RESOLVER_NAME_SIZE])
 		len--;
 	if (len == 0 || len > NAME_MAX_)
 		return -EINVAL;
+	out[len] = '\0';
 	for (size_t i = 0; i < len; i++) {
 		char c = fold(name[i]);
 
@@ -43,9 +46,8 @@ int resolver_name_normalize(const char *name, char out[RESOLVER_NAME_SIZE])
 			return -EINVAL;
 		out[i] = c;
 	}
-	if (label == 0)
+	if (label == 0 || strspn(out + len - label, "0123456789") >= label)
 		return -EINVAL;
-	out[len] = '\0';
 	return 0;
 }
 
@@ -60,7 +62,7 @@ bool resolver_name_is_localhost(const char *name)
 }
 
 int resolver_name_parse_reply(const uint8_t *reply, size_t len, uint8_t *rcode,
-			      char out[RESOLVER_NAME_SIZE])
+	char out[RESOLVER_NAME_SIZE])
 {
 	char name[RESOLVER_NAME_SIZE];
 	size_t in = HEADER_SIZE, n = 0;

@@ -27,6 +27,6 @@ bool resolver_name_is_localhost(const char *name);
  * 0, or -EBADMSG if it is no reply to one question.
  */
 int resolver_name_parse_reply(const uint8_t *reply, size_t len, uint8_t *rcode,
-			      char out[RESOLVER_NAME_SIZE]);
+	char out[RESOLVER_NAME_SIZE]);
 
 #endif

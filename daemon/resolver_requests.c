@@ -30,11 +30,11 @@
 
 struct query {
 	struct usocketd *daemon;
-	struct account *account;	/* referenced; one RESOURCE_LOOKUP charged */
-	struct lookup *lookup;		/* NULL: done */
+	struct account *account; /* referenced; one RESOURCE_LOOKUP charged */
+	struct lookup *lookup;	 /* NULL: done */
 	struct event_channel *channel;
-	bool closed;			/* the client has closed its end */
-	bool ended;			/* waits for the reaper */
+	bool closed; /* the client has closed its end */
+	bool ended;  /* waits for the reaper */
 	LIST_ENTRY(query) link;
 	struct reap_item reap;
 };
@@ -146,7 +146,7 @@ static int make_query(struct query **out, struct request *request, struct accoun
 	if (!query)
 		return -ENOMEM;
 	r = event_channel_new(&query->channel, request->daemon->base, on_closed, query,
-			      &request->fd_out);
+		&request->fd_out);
 	if (r < 0) {
 		free(query);
 		return r;
@@ -194,7 +194,7 @@ int request_resolve(struct request *request)
 		return r;
 	}
 	r = resolver_start(request->daemon->resolver, message->name, family, on_done, query,
-			   &query->lookup);
+		&query->lookup);
 	if (r < 0) {
 		end_query(query);
 		return r;

@@ -23,18 +23,18 @@
 #define QUEUE_BYTES_PER_SESSION 16384
 /* Rendezvous socket, two queue ends, and what is under way. */
 #define FILES_PER_SESSION 4
-#define FILES_OTHER 256
+#define FILES_OTHER	  256
 
 static const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
 
 static const unsigned int kept[] = {
-	CAP_NET_ADMIN,	/* TUN devices */
-	CAP_NET_RAW,	/* packet sockets */
-	CAP_NET_BIND_SERVICE,	/* forwarded ports of the host below 1024 */
-	CAP_SETUID,	/* a helper leaves root */
+	CAP_NET_ADMIN,	      /* TUN devices */
+	CAP_NET_RAW,	      /* packet sockets */
+	CAP_NET_BIND_SERVICE, /* forwarded ports of the host below 1024 */
+	CAP_SETUID,	      /* a helper leaves root */
 	CAP_SETGID,
 	CAP_SETPCAP,
-	CAP_KILL,	/* and is ended then */
+	CAP_KILL, /* and is ended then */
 };
 
 /* The kernel refuses a higher hard limit to all but CAP_SYS_RESOURCE. */
@@ -55,17 +55,17 @@ static void raise_limit(int resource, const char *name, rlim_t wanted)
 		log_warning("%s cannot be raised: %s", name, strerror(errno));
 	else
 		log_info("%s is %llu; for all that is configured %llu would be needed", name,
-			 (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
+			(unsigned long long)limit.rlim_max, (unsigned long long)wanted);
 }
 
 void rights_raise_limits(const struct config *config)
 {
 	raise_limit(RLIMIT_NOFILE, "RLIMIT_NOFILE",
-		    (rlim_t)config->sockets_max +
-			    (rlim_t)config->sessions_max * FILES_PER_SESSION + FILES_OTHER);
+		(rlim_t)config->sockets_max +
+			(rlim_t)config->sessions_max * FILES_PER_SESSION + FILES_OTHER);
 	if (config->queues)
 		raise_limit(RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE",
-			    (rlim_t)config->sessions_max * QUEUE_BYTES_PER_SESSION);
+			(rlim_t)config->sessions_max * QUEUE_BYTES_PER_SESSION);
 }
 
 void rights_drop(void)

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 /* Connections taken in one loop turn. */
-#define ACCEPT_BUDGET 16
+#define ACCEPT_BUDGET	16
 #define ACCEPT_PAUSE_MS 200
 
 struct server {
@@ -42,7 +42,7 @@ static void pause_accepting(struct server *server, int error)
 	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
 	log_warning("cannot accept clients: %s; raise RLIMIT_NOFILE (LimitNOFILE=)",
-		    strerror(error));
+		strerror(error));
 	event_del(server->on_acceptable);
 	event_add(server->on_pause_over, &pause);
 }
@@ -97,7 +97,7 @@ static int start_accepting(struct server *server)
 		event_new(base, server->listen_fd, EV_READ | EV_PERSIST, on_acceptable, server);
 	server->on_pause_over = evtimer_new(base, on_pause_over, server);
 	if (!server->on_acceptable || !server->on_pause_over ||
-	    event_add(server->on_acceptable, NULL) < 0)
+		event_add(server->on_acceptable, NULL) < 0)
 		return -ENOMEM;
 	return 0;
 }

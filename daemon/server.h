@@ -17,9 +17,9 @@ LIST_HEAD(session_list, session);
 /* What the sessions of a server know of each other; written by session.c. */
 struct session_registry {
 	struct session_list all;
-	uint32_t n_admitted;	/* within the limits */
-	uint32_t n_refused;	/* waiting for a hello to be told so */
-	uint32_t latest;	/* number of the latest session */
+	uint32_t n_admitted; /* within the limits */
+	uint32_t n_refused;  /* waiting for a hello to be told so */
+	uint32_t latest;     /* number of the latest session */
 };
 
 /*

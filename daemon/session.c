@@ -50,23 +50,23 @@
 #define REFUSED_MAX 16
 
 enum session_state {
-	SESSION_NEW,		/* Only inside session_new(). */
-	SESSION_HELLO,		/* Entered by session_new(). A hello is allowed.
+	SESSION_NEW,	 /* Only inside session_new(). */
+	SESSION_HELLO,	 /* Entered by session_new(). A hello is allowed.
 				 * Left by a hello, by hanging up, or late. */
-	SESSION_OPEN,		/* Entered by a good hello. Requests are
+	SESSION_OPEN,	 /* Entered by a good hello. Requests are
 				 * allowed. Left by hanging up or by a breach. */
-	SESSION_CLOSING,	/* Entered by a hello that was refused. The
+	SESSION_CLOSING, /* Entered by a hello that was refused. The
 				 * answer is on its way; what comes is thrown
 				 * away. Left by hanging up, or late. */
-	SESSION_DEAD,		/* Nothing is left but memory. */
+	SESSION_DEAD,	 /* Nothing is left but memory. */
 	SESSION_STATE_COUNT,
 };
 
 struct state_row {
 	const char *name;
-	unsigned int allowed_from;	/* bits of states */
-	unsigned int timeout_ms;	/* 0: may last */
-	const char *lateness;		/* what to say when the time is up */
+	unsigned int allowed_from; /* bits of states */
+	unsigned int timeout_ms;   /* 0: may last */
+	const char *lateness;	   /* what to say when the time is up */
 };
 
 #define FROM(state) (1u << (state))
@@ -78,7 +78,8 @@ static const struct state_row states[] = {
 	[SESSION_CLOSING] = { "closing", FROM(SESSION_HELLO), 1000, NULL },
 	[SESSION_DEAD] = {
 		"dead",
-		FROM(SESSION_NEW) | FROM(SESSION_HELLO) | FROM(SESSION_OPEN) | FROM(SESSION_CLOSING),
+		FROM(SESSION_NEW) | FROM(SESSION_HELLO) | FROM(SESSION_OPEN) |
+			FROM(SESSION_CLOSING),
 		0,
 		NULL,
 	},
@@ -103,12 +104,12 @@ struct session {
 	struct usocketd *daemon;
 	enum session_state state;
 	uint32_t number;
-	int fd;				/* rendezvous; -1 when dead */
+	int fd; /* rendezvous; -1 when dead */
 	struct ucred peer;
 	char program[TABLE_PROGRAM_MAX];
-	struct account *account;	/* referenced */
-	int refusal;			/* 0: admitted; -errno for its hello */
-	struct queue_pair *queues;	/* NULL: all goes by rendezvous */
+	struct account *account;   /* referenced */
+	int refusal;		   /* 0: admitted; -errno for its hello */
+	struct queue_pair *queues; /* NULL: all goes by rendezvous */
 	struct event *on_rendezvous;
 	struct event *on_queue;
 	struct event *on_late;
@@ -130,7 +131,7 @@ static void free_grants(struct session *session)
 {
 	struct grant *grant, *next;
 
-	HASH_ITER (hh, session->grants, grant, next) {
+	HASH_ITER(hh, session->grants, grant, next) {
 		HASH_DEL(session->grants, grant);
 		free(grant);
 	}
@@ -185,7 +186,7 @@ static void session_enter(struct session *session, enum session_state state, con
 
 	assert(row->allowed_from & FROM(session->state));
 	log_debug("session %u: %s -> %s (%s)", session->number, states[session->state].name,
-		  row->name, reason);
+		row->name, reason);
 	if (state == SESSION_DEAD)
 		leave(session);
 	session->state = state;
@@ -202,7 +203,7 @@ static void session_enter(struct session *session, enum session_state state, con
 static void drop(struct session *session, const char *breach)
 {
 	log_warning("client %d (%s) %s: dropped", (int)session->peer.pid, session->program,
-		    breach);
+		breach);
 	session->daemon->n_clients_dropped++;
 	session_enter(session, SESSION_DEAD, breach);
 }
@@ -223,7 +224,7 @@ static void on_late(evutil_socket_t fd, short events, void *arg)
 /* ---- replies -------------------------------------------------------------- */
 
 static int send_bytes(struct session *session, enum route route, const uint8_t *buf, size_t len,
-		      const int *fds, size_t n_fds)
+	const int *fds, size_t n_fds)
 {
 	ssize_t n;
 
@@ -235,13 +236,13 @@ static int send_bytes(struct session *session, enum route route, const uint8_t *
 
 /* Sends @reply; a client that does not take it is dropped. Returns 0 or -errno. */
 static int send_reply(struct session *session, enum route route, const usp_Reply *reply,
-		      const int *fds, size_t n_fds)
+	const int *fds, size_t n_fds)
 {
 	uint8_t buf[PROTOCOL_MESSAGE_MAX];
 	int len, r;
 
 	len = codec_encode_reply(reply, buf, sizeof(buf));
-	assert(len >= 0);	/* static_assert below: every reply fits */
+	assert(len >= 0); /* static_assert below: every reply fits */
 	r = send_bytes(session, route, buf, (size_t)len, fds, n_fds);
 	if (r == -EAGAIN)
 		drop(session, "does not read its replies");
@@ -333,7 +334,7 @@ static int start_queues(struct session *session, struct queue_client_ends *ends)
 	if (r < 0)
 		return r;
 	session->on_queue = event_new(session->daemon->base, queue_pair_fd(session->queues),
-				      EV_READ | EV_PERSIST, on_queue, session);
+		EV_READ | EV_PERSIST, on_queue, session);
 	if (session->on_queue && event_add(session->on_queue, NULL) == 0)
 		return 0;
 	free_event(&session->on_queue);
@@ -354,8 +355,8 @@ static bool offer_queues(struct session *session, uint32_t wanted, struct queue_
 	r = start_queues(session, ends);
 	if (r < 0)
 		log_warning("no message queues for client %d (%s), which goes without: %s; %s",
-			    (int)session->peer.pid, session->program, strerror(-r),
-			    queue_advice(r));
+			(int)session->peer.pid, session->program, strerror(-r),
+			queue_advice(r));
 	return r == 0;
 }
 
@@ -448,7 +449,7 @@ static void close_if_open(int fd)
 }
 
 static void handle_request(struct session *session, const usp_Request *message, enum route route,
-			   int fd_in)
+	int fd_in)
 {
 	usp_Reply reply = usp_Reply_init_zero;
 	struct request request = {
@@ -467,7 +468,7 @@ static void handle_request(struct session *session, const usp_Request *message, 
 
 /* Takes one message and the descriptor that came with it (or -1). */
 static void take_message(struct session *session, enum route route, const uint8_t *buf,
-			 size_t len, int fd_in)
+	size_t len, int fd_in)
 {
 	usp_Request message = usp_Request_init_zero;
 
@@ -615,7 +616,7 @@ int session_new(struct server *server, int fd)
 	if (r == 0)
 		r = admit(session);
 	if (r < 0) {
-		session->fd = -1;	/* stays the caller's */
+		session->fd = -1; /* stays the caller's */
 		release(session);
 		free(session);
 		return r;
@@ -678,7 +679,7 @@ bool session_in_group(const struct session *session, gid_t gid)
 		return true;
 	/* The first call only tells how much room is needed. */
 	if (getsockopt(session->fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 ||
-	    errno != ERANGE)
+		errno != ERANGE)
 		return false;
 	groups = malloc(size);
 	if (!groups)

@@ -24,7 +24,7 @@
 #endif
 
 struct supervisor {
-	struct event *ping;	/* NULL: no watchdog */
+	struct event *ping; /* NULL: no watchdog */
 };
 
 #ifdef HAVE_LIBSYSTEMD
@@ -44,7 +44,7 @@ int supervisor_take_socket(void)
 	if (n <= 0)
 		return n < 0 ? n : -ENOENT;
 	if (n > 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
-		log_error("LISTEN_FDS: expected one listening AF_UNIX socket of type SOCK_SEQPACKET");
+		log_error("LISTEN_FDS: expected one listening socket, AF_UNIX, SOCK_SEQPACKET");
 		return -EINVAL;
 	}
 	return SD_LISTEN_FDS_START;
@@ -76,7 +76,7 @@ void supervisor_tell_reloading(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-		   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+		(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
 }
 
 void supervisor_tell_stopping(void)

@@ -37,11 +37,11 @@ typedef uint32_t __attribute__((may_alias)) record_word;
 struct table_writer {
 	int fd;
 	struct table_header *header;
-	size_t size;			/* bytes mapped */
-	uint64_t *free_bits;		/* 1: the record is free */
+	size_t size;	     /* bytes mapped */
+	uint64_t *free_bits; /* 1: the record is free */
 	uint32_t n_bit_words;
-	uint32_t first_word;		/* no free record is in a word below */
-	uint32_t *generations;		/* the latest of each record; 0: none yet */
+	uint32_t first_word;   /* no free record is in a word below */
+	uint32_t *generations; /* the latest of each record; 0: none yet */
 	uint32_t n_used;
 };
 
@@ -51,7 +51,7 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
 }
 
 static void init_header(struct table_writer *writer, uint32_t n_sockets, uint32_t n_links,
-			uint64_t instance)
+	uint64_t instance)
 {
 	struct table_header *h = writer->header;
 
@@ -94,7 +94,7 @@ static int make_file(struct table_writer *writer)
 	if (fchmod(writer->fd, 0444) < 0)
 		return -errno;
 	if (fcntl(writer->fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
+		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
 		return -errno;
 	return 0;
 }
@@ -112,7 +112,7 @@ static int make_bitmap(struct table_writer *writer, uint32_t n_sockets)
 }
 
 int table_writer_new(struct table_writer **out, uint32_t n_sockets, uint32_t n_links,
-		     uint64_t instance)
+	uint64_t instance)
 {
 	struct table_writer *writer = calloc(1, sizeof(*writer));
 	int r;
@@ -159,7 +159,7 @@ static record_word *socket_record(const struct table_writer *writer, uint32_t in
 
 	assert(index < h->n_sockets);
 	return (record_word *)((uint8_t *)writer->header + h->sockets_offset +
-			       (size_t)index * h->socket_size);
+		(size_t)index * h->socket_size);
 }
 
 /* Stores words [1, n) of @source; word 0 of @record is its sequence. */
@@ -174,7 +174,7 @@ static void write_record(record_word *record, const record_word *source, size_t 
 }
 
 static void write_socket(struct table_writer *writer, uint32_t index, uint32_t generation,
-			 const struct table_socket *source)
+	const struct table_socket *source)
 {
 	struct table_socket record = { 0 };
 
@@ -208,7 +208,7 @@ static bool is_current(const struct table_writer *writer, socket_id id)
 	uint32_t index = socket_id_index(id);
 
 	return index < writer->header->n_sockets && is_used(writer, index) &&
-	       writer->generations[index] == socket_id_generation(id);
+		writer->generations[index] == socket_id_generation(id);
 }
 
 socket_id table_writer_take(struct table_writer *writer)
@@ -246,21 +246,21 @@ void table_writer_release(struct table_writer *writer, socket_id id)
 }
 
 void table_writer_publish_socket(struct table_writer *writer, socket_id id,
-				 const struct table_socket *record)
+	const struct table_socket *record)
 {
 	assert(is_current(writer, id));
 	write_socket(writer, socket_id_index(id), socket_id_generation(id), record);
 }
 
 void table_writer_publish_link(struct table_writer *writer, uint32_t index,
-			       const struct table_link *record)
+	const struct table_link *record)
 {
 	const struct table_header *h = writer->header;
 	uint8_t *links = (uint8_t *)writer->header + h->links_offset;
 
 	assert(index < h->n_links);
 	write_record((record_word *)(links + (size_t)index * h->link_size),
-		     (const record_word *)record, sizeof(*record));
+		(const record_word *)record, sizeof(*record));
 }
 
 uint32_t table_writer_count(const struct table_writer *writer)

@@ -12,7 +12,7 @@ struct table_writer;
 
 /* Returns 0 or -errno; *@out is the caller's. */
 int table_writer_new(struct table_writer **out, uint32_t n_sockets, uint32_t n_links,
-		     uint64_t instance);
+	uint64_t instance);
 
 /* Marks the table as gone for those who still map it, then frees. */
 void table_writer_free(struct table_writer *writer);
@@ -31,9 +31,9 @@ void table_writer_release(struct table_writer *writer, socket_id id);
  * Copies all of @record but sequence and generation into the socket's record.
  */
 void table_writer_publish_socket(struct table_writer *writer, socket_id id,
-				 const struct table_socket *record);
+	const struct table_socket *record);
 void table_writer_publish_link(struct table_writer *writer, uint32_t index,
-			       const struct table_link *record);
+	const struct table_link *record);
 
 /* Number of records in use. */
 uint32_t table_writer_count(const struct table_writer *writer);

@@ -40,8 +40,9 @@
 enum {
 	EXT_ARG_SOCKET,
 	EXT_ARG_UID,
+	EXT_ARG_ANSWERED,	/* not NULL: half-open only because the backlog is full */
 };
-static_assert(LWIP_TCP_PCB_NUM_EXT_ARGS > EXT_ARG_UID, "lwipopts.h gives the ext arguments");
+static_assert(LWIP_TCP_PCB_NUM_EXT_ARGS > EXT_ARG_ANSWERED, "lwipopts.h gives the ext arguments");
 
 /* lwIP's tick of the round trip estimator, and its fixed-point shift. */
 #define RTT_TICK_US 500000u
@@ -50,6 +51,11 @@ static_assert(LWIP_TCP_PCB_NUM_EXT_ARGS > EXT_ARG_UID, "lwipopts.h gives the ext
 uint32_t tcp_pcb_uid(const struct tcp_pcb *pcb)
 {
 	return (uint32_t)(uintptr_t)tcp_ext_arg_get(pcb, EXT_ARG_UID);
+}
+
+bool tcp_pcb_has_answered(const struct tcp_pcb *pcb)
+{
+	return tcp_ext_arg_get(pcb, EXT_ARG_ANSWERED) != NULL;
 }
 
 static void on_pcb_destroyed(u8_t id, void *data)
@@ -324,9 +330,8 @@ static void describe_pcb(struct tcp_socket *t)
 
 	record->local = inet_from_lwip(daemon, &pcb->local_ip, pcb->local_port, as_v6);
 	record->remote = inet_from_lwip(daemon, &pcb->remote_ip, pcb->remote_port, as_v6);
-	record->send_queue = pcb->snd_lbb - pcb->lastack - (pcb->state == SYN_SENT) -
-			     (pcb->state >= FIN_WAIT_1 && t->fin_sent &&
-			      pcb->state != FIN_WAIT_2 && pcb->state != TIME_WAIT);
+	/* lwIP's sequence numbers count a FIN or not, depending on its segment. */
+	record->send_queue = (uint32_t)(record->bytes_sent - record->bytes_acked);
 	if (pcb->sa > 0)
 		record->rtt_us = (uint32_t)pcb->sa * RTT_TICK_US >> RTT_SHIFT;
 }
@@ -502,7 +507,10 @@ static bool on_segment_in(struct tcp_pcb *pcb, uint8_t flags)
 
 	if (pcb->state == SYN_RCVD && pcb->listener && !(flags & TCP_RST)) {
 		t = tcp_ext_arg_get((struct tcp_pcb *)pcb->listener, EXT_ARG_SOCKET);
-		return !t || tcp_listen_admit_ack(t);
+		if (!t || tcp_listen_admit_ack(t))
+			return true;
+		tcp_ext_arg_set(pcb, EXT_ARG_ANSWERED, pcb);
+		return false;
 	}
 	if (!t)
 		return true;

@@ -24,6 +24,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* Automatic ports that are tried for one connect. */
+#define PORT_TRIES 64
+
 static void drain_filler(struct tcp_socket *t)
 {
 	uint8_t *scratch = t->base.registry->scratch;
@@ -51,14 +54,19 @@ static void leave_connecting(struct tcp_socket *t)
 	socket_schedule(&t->base);
 }
 
+/* An automatic port is given back; the next connect gets another. */
+static void give_back_port(struct tcp_socket *t)
+{
+	if (t->base.record.flags & TABLE_SOCKET_BOUND)
+		return;
+	ports_release(&t->base);
+	memset(&t->base.bound, 0, sizeof(t->base.bound));
+}
+
 void tcp_connect_failed(struct tcp_socket *t, int error)
 {
 	t->phase = TCP_PHASE_IDLE;
-	/* An automatic port is given back; the next connect gets another. */
-	if (!(t->base.record.flags & TABLE_SOCKET_BOUND)) {
-		ports_release(&t->base);
-		memset(&t->base.bound, 0, sizeof(t->base.bound));
-	}
+	give_back_port(t);
 	t->base.record.local = t->base.bound;
 	t->base.record.local.family = t->base.record.family;
 	memset(&t->base.record.remote, 0, sizeof(t->base.record.remote));
@@ -99,10 +107,27 @@ static int send_syn(struct tcp_socket *t, const ip_addr_t *remote)
 	return 0;
 }
 
+/*
+ * lwIP knows connections that no socket of ours holds any more: those in
+ * TIME-WAIT. An automatic port that would repeat one is changed for another.
+ */
+static int send_syn_from_free_port(struct tcp_socket *t, const ip_addr_t *remote)
+{
+	int r = -EADDRINUSE;
+
+	for (int i = 0; r == -EADDRINUSE && i < PORT_TRIES; i++) {
+		r = tcp_ensure_bound(t);
+		if (r == 0)
+			r = send_syn(t, remote);
+		if (r < 0)
+			give_back_port(t);
+	}
+	return r == -EADDRINUSE ? -EADDRNOTAVAIL : r;
+}
+
 static int start_connecting(struct tcp_socket *t)
 {
 	ip_addr_t remote, local;
-	int r;
 
 	inet_to_lwip(t->base.registry->daemon, &t->target, &remote);
 	inet_to_lwip(t->base.registry->daemon, &t->base.bound, &local);
@@ -112,10 +137,7 @@ static int start_connecting(struct tcp_socket *t)
 		return -EADDRNOTAVAIL;
 	if (!inet_route(&local, &remote))
 		return -EHOSTUNREACH;
-	r = tcp_ensure_bound(t);
-	if (r < 0)
-		return r;
-	return send_syn(t, &remote);
+	return send_syn_from_free_port(t, &remote);
 }
 
 static int check_target(const struct tcp_socket *t, const struct address *remote)

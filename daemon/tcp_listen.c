@@ -149,12 +149,14 @@ void tcp_listen_forget(struct tcp_socket *child)
 		child_taken(t, child);
 }
 
+/* The one that has left us without an answer for longest. */
 static struct tcp_pcb *oldest_half_open(const struct tcp_socket *t)
 {
 	struct tcp_pcb *pcb, *oldest = NULL;
 
 	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
 		if (pcb->state == SYN_RCVD && (struct tcp_pcb *)pcb->listener == t->pcb &&
+		    !tcp_pcb_has_answered(pcb) &&
 		    (!oldest || tcp_ticks - pcb->tmr > tcp_ticks - oldest->tmr))
 			oldest = pcb;
 	return oldest;

@@ -81,6 +81,8 @@ static inline struct tcp_socket *tcp_of(struct usock *s)
 
 /* Ext argument of our pcbs: user and object, alive as long as the pcb. */
 uint32_t tcp_pcb_uid(const struct tcp_pcb *pcb);
+/* Whether a half-open one's peer has completed its handshake, to no avail. */
+bool tcp_pcb_has_answered(const struct tcp_pcb *pcb);
 
 /* tcp.c */
 void tcp_attach(struct tcp_socket *t, struct tcp_pcb *pcb);

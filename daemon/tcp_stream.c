@@ -342,12 +342,24 @@ static void serve_orphan(struct tcp_socket *t)
 		t->fin_sent = true;
 		/* The pcb may be gone after this; its destroy callback tells. */
 		tcp_close(t->pcb);
-		return;
 	}
-	if (t->pcb->state == TIME_WAIT) {
+	if (t->pcb && t->pcb->state == TIME_WAIT) {
 		tcp_detach(t);
 		socket_kill(&t->base);
 	}
+}
+
+/*
+ * The client has closed with bytes unread, and had ended its own stream
+ * before, so that no read of ours can say so: a reset all the same.
+ */
+static bool closed_unread(const struct tcp_socket *t)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(t->base.channel, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+	       error == ECONNRESET;
 }
 
 static void serve_connected(struct tcp_socket *t)
@@ -357,6 +369,10 @@ static void serve_connected(struct tcp_socket *t)
 		pump(t);
 	if (t->base.dead)
 		return;
+	if (t->client_gone && t->client_shut && closed_unread(t)) {
+		socket_kill(&t->base);
+		return;
+	}
 	if (t->client_gone && t->pcb)
 		become_orphan(t);
 	if (t->client_gone)
@@ -381,11 +397,18 @@ void tcp_stream_service(struct tcp_socket *t)
 	}
 }
 
+/* Whether the next service reads the channel, and so learns of its end. */
+static bool will_read(const struct tcp_socket *t)
+{
+	return t->pcb && !t->client_shut && t->n_unsent == 0 && send_room(t) > 0;
+}
+
 void tcp_stream_on_channel(struct tcp_socket *t, short events)
 {
 	if (events & (EV_READ | EV_CLOSED)) {
 		t->readable = true;
-		if (events & EV_CLOSED && socket_channel_hung_up(&t->base))
+		/* A close with bytes unread comes as an error, without EV_CLOSED. */
+		if ((events & EV_CLOSED || !will_read(t)) && socket_channel_hung_up(&t->base))
 			t->client_gone = true;
 	}
 	socket_schedule(&t->base);

@@ -35,18 +35,18 @@
 static bool addresses_differ(const struct table_link *a, const struct table_link *b)
 {
 	return memcmp(&a->address4, &b->address4, sizeof(a->address4)) != 0 ||
-	       memcmp(&a->gateway4, &b->gateway4, sizeof(a->gateway4)) != 0 ||
-	       a->n_addresses6 != b->n_addresses6 ||
-	       memcmp(a->addresses6, b->addresses6, sizeof(a->addresses6)) != 0 ||
-	       memcmp(&a->gateway6, &b->gateway6, sizeof(a->gateway6)) != 0 ||
-	       memcmp(a->dns, b->dns, sizeof(a->dns)) != 0 || a->mtu != b->mtu ||
-	       a->is_default != b->is_default;
+		memcmp(&a->gateway4, &b->gateway4, sizeof(a->gateway4)) != 0 ||
+		a->n_addresses6 != b->n_addresses6 ||
+		memcmp(a->addresses6, b->addresses6, sizeof(a->addresses6)) != 0 ||
+		memcmp(&a->gateway6, &b->gateway6, sizeof(a->gateway6)) != 0 ||
+		memcmp(a->dns, b->dns, sizeof(a->dns)) != 0 || a->mtu != b->mtu ||
+		a->is_default != b->is_default;
 }
 
 static bool states_differ(const struct table_link *a, const struct table_link *b)
 {
 	return a->state != b->state || a->since_ns != b->since_ns ||
-	       strcmp(a->cause, b->cause) != 0;
+		strcmp(a->cause, b->cause) != 0;
 }
 
 static void link_record_changed(struct usocketd *daemon, uint32_t index)
@@ -86,7 +86,7 @@ static int start_links(struct usocketd *daemon)
 
 		if (r < 0) {
 			log_error("link %s cannot be started: %s", link_name(daemon->links[i]),
-				  strerror(-r));
+				strerror(-r));
 			return r;
 		}
 		link_record_changed(daemon, i);
@@ -115,17 +115,33 @@ static void free_links(struct usocketd *daemon)
 
 /* ---- parts ------------------------------------------------------------------ */
 
+/*
+ * With libevent's usual, coarse clock every other timer wakes the process a
+ * few milliseconds early, to find that it has to wait for the rest.
+ */
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
 static int start_base(struct usocketd *daemon)
 {
 	int r;
 
 	do {
 		if (getrandom(&daemon->instance, sizeof(daemon->instance), 0) !=
-		    sizeof(daemon->instance))
+			sizeof(daemon->instance))
 			return -errno;
 	} while (daemon->instance == 0);
 	daemon->started_ns = stack_now_ns();
-	daemon->base = event_base_new();
+	daemon->base = new_base();
 	if (!daemon->base)
 		return -ENOMEM;
 	r = stack_init(daemon->base);
@@ -140,7 +156,7 @@ static int start_base(struct usocketd *daemon)
 static int start_table(struct usocketd *daemon)
 {
 	return table_writer_new(&daemon->table, daemon->config.sockets_max,
-				daemon->n_links, daemon->instance);
+		daemon->n_links, daemon->instance);
 }
 
 static int start_sockets(struct usocketd *daemon)

@@ -24,12 +24,12 @@ struct table_writer;
 struct watchers;
 
 struct usocketd {
-	struct event_base *base;	/* owned */
-	struct config config;		/* owned; limits may change on SIGHUP */
-	uint64_t instance;		/* random; in the hello, table and names */
-	uint64_t started_ns;		/* CLOCK_MONOTONIC */
-	bool has_stack;			/* stack_init() has been called */
-	struct reaper *reaper;		/* owned, as all below */
+	struct event_base *base; /* owned */
+	struct config config;	 /* owned; limits may change on SIGHUP */
+	uint64_t instance;	 /* random; in the hello, table and names */
+	uint64_t started_ns;	 /* CLOCK_MONOTONIC */
+	bool has_stack;		 /* stack_init() has been called */
+	struct reaper *reaper;	 /* owned, as all below */
 	struct accounts *accounts;
 	struct table_writer *table;
 	struct socket_registry *sockets;
@@ -38,12 +38,12 @@ struct usocketd {
 	struct watchers *watchers;
 	struct server *server;
 	struct link *links[CONFIG_LINKS_MAX];
-	struct table_link link_records[CONFIG_LINKS_MAX];	/* as published */
+	struct table_link link_records[CONFIG_LINKS_MAX]; /* as published */
 	uint32_t n_links;
 	uint64_t n_requests;
 	uint64_t n_malformed;
 	uint64_t n_clients_dropped;
-	uint32_t n_sessions_without_queue;	/* now */
+	uint32_t n_sessions_without_queue; /* now */
 };
 
 /*

@@ -29,8 +29,8 @@
 struct watcher {
 	struct watchers *watchers;
 	struct event_channel *channel;
-	struct account *account;	/* referenced; one RESOURCE_WATCH charged */
-	bool ended;			/* waits for the reaper */
+	struct account *account; /* referenced; one RESOURCE_WATCH charged */
+	bool ended;		 /* waits for the reaper */
 	LIST_ENTRY(watcher) link;
 	struct reap_item reap;
 };
@@ -130,7 +130,7 @@ static int make_watcher(struct watchers *watchers, struct account *account, int 
 	if (!watcher)
 		return -ENOMEM;
 	r = event_channel_new(&watcher->channel, watchers->daemon->base, on_closed, watcher,
-			      client_end);
+		client_end);
 	if (r < 0) {
 		free(watcher);
 		return r;

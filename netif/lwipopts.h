@@ -89,7 +89,8 @@
 #define LWIP_NETIF_EXT_STATUS_CALLBACK 1
 #define LWIP_NUM_NETIF_CLIENT_DATA     0
 #define LWIP_CHECKSUM_CTRL_PER_NETIF   1
-#define LWIP_CHKSUM_ALGORITHM	       3
+/* checksum.c: lwIP adds two bytes at a time. */
+#define LWIP_CHKSUM checksum_add
 
 /* ---- TCP ------------------------------------------------------------------- */
 
@@ -104,7 +105,7 @@
 #define TCP_WND			   (512 * 1024)
 #define TCP_SND_BUF		   (512 * 1024)
 #define TCP_SND_QUEUELEN	   4096 /* pbufs */
-#define TCP_WND_UPDATE_THRESHOLD   (64 * 1024)
+#define TCP_WND_UPDATE_THRESHOLD   (16 * 1024)
 /* Unused without sockets; the default does not fit such an MSS. */
 #define TCP_SNDLOWAT 1
 /* Small writes gather in what one segment of 1500 bytes holds. */

@@ -41,6 +41,11 @@
 #define NS_PER_MS   UINT64_C(1000000)
 #define TCP_TICK_NS (TCP_TMR_INTERVAL * NS_PER_MS)
 #define SLOW_NS	    (1000 * NS_PER_MS)
+/*
+ * libevent counts from when its turn began and in milliseconds, so an event can
+ * come a little early; it is not worth another wake-up.
+ */
+#define SLACK_NS (20 * NS_PER_MS)
 /* Longer than any sequence of solicitations and probes (RFC 4861 10). */
 #define QUIET_NS (20000 * NS_PER_MS)
 #define IDLE_NS	 (60000 * NS_PER_MS)
@@ -115,7 +120,7 @@ static void run_slow(uint64_t now)
 {
 	int n;
 
-	for (n = 0; now >= timers.slow_due_ns && n < SLOW_CATCH_UP; n++) {
+	for (n = 0; now + SLACK_NS >= timers.slow_due_ns && n < SLOW_CATCH_UP; n++) {
 		etharp_tmr();
 		nd6_tmr();
 		timers.slow_due_ns += SLOW_NS;
@@ -126,7 +131,7 @@ static void run_slow(uint64_t now)
 
 static void run_tcp(uint64_t now)
 {
-	if (!timers.tcp_running || now < timers.tcp_due_ns)
+	if (!timers.tcp_running || now + SLACK_NS < timers.tcp_due_ns)
 		return;
 	tcp_tmr();
 	timers.tcp_due_ns += TCP_TICK_NS;

@@ -216,7 +216,7 @@ const char *address_text(const struct address *a, char text[ADDRESS_TEXT_MAX])
 bool address_ip_equal(const struct address *a, const struct address *b)
 {
 	return a->family == b->family && a->scope == b->scope &&
-	       memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+		memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
 }
 
 bool address_is_any(const struct address *a)
@@ -258,7 +258,7 @@ bool address_is_link_local(const struct address *a)
 bool address_is_v4_mapped(const struct address *a)
 {
 	return a->family == ADDRESS_IPV6 &&
-	       memcmp(a->ip, mapped_prefix, sizeof(mapped_prefix)) == 0;
+		memcmp(a->ip, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
 
 struct address address_map_v4(const struct address *a)

@@ -18,11 +18,11 @@ enum address_family {
 };
 
 struct address {
-	uint8_t family;		/* enum address_family */
-	uint8_t reserved;	/* 0 */
-	uint16_t port;		/* host byte order */
-	uint32_t scope;		/* IPv6 link-local: link index + 1; else 0 */
-	uint8_t ip[16];		/* network order; IPv4 in the first four */
+	uint8_t family;	  /* enum address_family */
+	uint8_t reserved; /* 0 */
+	uint16_t port;	  /* host byte order */
+	uint32_t scope;	  /* IPv6 link-local: link index + 1; else 0 */
+	uint8_t ip[16];	  /* network order; IPv4 in the first four */
 };
 _Static_assert(sizeof(struct address) == 24, "address layout");
 

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_PREFIX "usocketd/"
+#define NAME_PREFIX   "usocketd/"
 #define NUMBER_DIGITS 16
 /* The leading NUL of an abstract name, prefix, number, slash, number. */
 #define NAME_SIZE (1 + sizeof(NAME_PREFIX) - 1 + NUMBER_DIGITS + 1 + NUMBER_DIGITS)
@@ -26,7 +26,7 @@ socklen_t channel_name(struct sockaddr_un *un, uint64_t instance, socket_id id)
 	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
 	snprintf(un->sun_path + 1, sizeof(un->sun_path) - 1,
-		 NAME_PREFIX "%016" PRIx64 "/%016" PRIx64, instance, id);
+		NAME_PREFIX "%016" PRIx64 "/%016" PRIx64, instance, id);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + NAME_SIZE);
 }
 
@@ -49,7 +49,7 @@ static int parse_number(const char *text, uint64_t *out)
 }
 
 int channel_parse_name(const struct sockaddr_un *un, socklen_t len,
-		       uint64_t *instance, socket_id *id)
+	uint64_t *instance, socket_id *id)
 {
 	const char *text = un->sun_path + 1;
 

@@ -20,9 +20,9 @@
 #include <sys/un.h>
 
 enum channel_kind {
-	CHANNEL_DATA = 1,	/* a datagram, either way */
-	CHANNEL_ERROR = 2,	/* to the client: an error is pending, take it */
-	CHANNEL_ACCEPTED = 3,	/* to the client: a connection and its channel */
+	CHANNEL_DATA = 1,     /* a datagram, either way */
+	CHANNEL_ERROR = 2,    /* to the client: an error is pending, take it */
+	CHANNEL_ACCEPTED = 3, /* to the client: a connection and its channel */
 };
 
 /*
@@ -30,13 +30,13 @@ enum channel_kind {
  * byte order; the hello's protocol version covers it.
  */
 struct channel_header {
-	uint8_t kind;			/* enum channel_kind */
-	uint8_t reserved[3];		/* 0 */
-	uint32_t length;		/* original payload bytes, if DATA to the client */
-	struct address address;		/* DATA: destination (family none: the
+	uint8_t kind;		/* enum channel_kind */
+	uint8_t reserved[3];	/* 0 */
+	uint32_t length;	/* original payload bytes, if DATA to the client */
+	struct address address; /* DATA: destination (family none: the
 					 * connected peer) or source;
 					 * ACCEPTED: the peer */
-	uint64_t value;			/* ACCEPTED: socket_id */
+	uint64_t value;		/* ACCEPTED: socket_id */
 };
 _Static_assert(sizeof(struct channel_header) == 40, "channel header layout");
 
@@ -56,7 +56,7 @@ socklen_t channel_name(struct sockaddr_un *un, uint64_t instance, socket_id id);
  * Returns 0, or -ENOTSOCK if it is not a channel's name.
  */
 int channel_parse_name(const struct sockaddr_un *un, socklen_t len,
-		       uint64_t *instance, socket_id *id);
+	uint64_t *instance, socket_id *id);
 
 /*
  * Asks the kernel which socket the descriptor @fd is a client's end of.

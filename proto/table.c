@@ -30,8 +30,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SPINS 64
-#define SLEEPS 200
+#define SPINS	 64
+#define SLEEPS	 200
 #define SLEEP_NS 100000
 
 /* A record is copied in these; it may be of any struct. */
@@ -45,8 +45,8 @@ _Static_assert(offsetof(struct table_link, sequence) == 0, "sequence comes first
 
 /* The words of struct table_socket that table_peek_state() looks at. */
 #define WORD_GENERATION 1
-#define WORD_STATE 2
-#define WORD_ERROR 3
+#define WORD_STATE	2
+#define WORD_ERROR	3
 _Static_assert(offsetof(struct table_socket, generation) == 4 * WORD_GENERATION, "layout");
 _Static_assert(offsetof(struct table_socket, state) == 4 * WORD_STATE + 3, "layout");
 _Static_assert(offsetof(struct table_socket, flags) == 4 * WORD_ERROR, "layout");
@@ -62,11 +62,11 @@ static int check_header(const struct table_header *h, size_t size)
 	if (h->magic != TABLE_MAGIC)
 		return -EPROTO;
 	if (h->version != TABLE_VERSION || h->header_size != sizeof(*h) ||
-	    h->socket_size != sizeof(struct table_socket) ||
-	    h->link_size != sizeof(struct table_link))
+		h->socket_size != sizeof(struct table_socket) ||
+		h->link_size != sizeof(struct table_link))
 		return -EPROTONOSUPPORT;
 	if (!range_fits(h->sockets_offset, h->n_sockets, h->socket_size, size) ||
-	    !range_fits(h->links_offset, h->n_links, h->link_size, size))
+		!range_fits(h->links_offset, h->n_links, h->link_size, size))
 		return -EPROTO;
 	return 0;
 }
@@ -143,7 +143,7 @@ int table_read_socket(const struct table *t, uint32_t index, struct table_socket
 	if (index >= h->n_sockets)
 		return -ENOENT;
 	r = copy_words(record_at(t, h->sockets_offset, h->socket_size, index), out, 0,
-		       sizeof(*out) / sizeof(record_word));
+		sizeof(*out) / sizeof(record_word));
 	if (r < 0)
 		return r;
 	return out->generation != 0 ? 0 : -ENOENT;
@@ -157,7 +157,7 @@ int table_read_link(const struct table *t, uint32_t index, struct table_link *ou
 	if (index >= h->n_links)
 		return -ENOENT;
 	r = copy_words(record_at(t, h->links_offset, h->link_size, index), out, 0,
-		       sizeof(*out) / sizeof(record_word));
+		sizeof(*out) / sizeof(record_word));
 	if (r < 0)
 		return r;
 	return out->used ? 0 : -ENOENT;
@@ -173,7 +173,7 @@ int table_find_socket(const struct table *t, socket_id id, struct table_socket *
 }
 
 int table_peek_state(const struct table *t, socket_id id, enum table_state *state,
-		     uint16_t *error, uint16_t *flags)
+	uint16_t *error, uint16_t *flags)
 {
 	const struct table_header *h = t->header;
 	uint32_t index = socket_id_index(id);
@@ -185,7 +185,7 @@ int table_peek_state(const struct table *t, socket_id id, enum table_state *stat
 	if (index >= h->n_sockets)
 		return -ENOENT;
 	r = copy_words(record_at(t, h->sockets_offset, h->socket_size, index), words,
-		       WORD_GENERATION, sizeof(words) / sizeof(words[0]));
+		WORD_GENERATION, sizeof(words) / sizeof(words[0]));
 	if (r < 0)
 		return r;
 	if (words[0] == 0 || words[0] != socket_id_generation(id))
@@ -224,7 +224,7 @@ static const char *const link_state_names[] = {
 	[TABLE_LINK_DEGRADED] = "degraded",
 };
 _Static_assert(sizeof(link_state_names) / sizeof(link_state_names[0]) == TABLE_LINK_STATE_COUNT,
-	       "names");
+	"names");
 
 static const char *const drop_names[] = {
 	[TABLE_DROP_SHORT] = "short",

@@ -16,12 +16,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define TABLE_MAGIC 0x75734b54u		/* "usKT" */
-#define TABLE_VERSION 1
+#define TABLE_MAGIC	  0x75734b54u /* "usKT" */
+#define TABLE_VERSION	  1
 
-#define TABLE_PROGRAM_MAX 32		/* bytes, with NUL */
-#define TABLE_NAME_MAX 16
-#define TABLE_CAUSE_MAX 96
+#define TABLE_PROGRAM_MAX 32 /* bytes, with NUL */
+#define TABLE_NAME_MAX	  16
+#define TABLE_CAUSE_MAX	  96
 
 /* Numbers of RFC 9293 states as getsocketsta() gives them. */
 enum table_state {
@@ -40,11 +40,11 @@ enum table_state {
 };
 
 enum table_socket_flag {
-	TABLE_SOCKET_CONNECTING = 1 << 0,	/* connect under way (also waiting for the link) */
-	TABLE_SOCKET_BROADCAST = 1 << 1,	/* SO_BROADCAST is set */
-	TABLE_SOCKET_ORPHAN = 1 << 2,		/* no holder: only TCP is left */
-	TABLE_SOCKET_BOUND = 1 << 3,		/* bound explicitly */
-	TABLE_SOCKET_WAS_CONNECTED = 1 << 4,	/* has been established once */
+	TABLE_SOCKET_CONNECTING = 1 << 0,    /* connect under way (also waiting for the link) */
+	TABLE_SOCKET_BROADCAST = 1 << 1,     /* SO_BROADCAST is set */
+	TABLE_SOCKET_ORPHAN = 1 << 2,	     /* no holder: only TCP is left */
+	TABLE_SOCKET_BOUND = 1 << 3,	     /* bound explicitly */
+	TABLE_SOCKET_WAS_CONNECTED = 1 << 4, /* has been established once */
 	TABLE_SOCKET_FIN_RECEIVED = 1 << 5,
 };
 
@@ -57,30 +57,30 @@ enum table_type {
 
 struct table_socket {
 	_Atomic uint32_t sequence;
-	uint32_t generation;		/* 0: the record is free */
-	uint8_t type;			/* enum table_type */
-	uint8_t family;			/* ADDRESS_IPV4 or ADDRESS_IPV6 */
-	uint8_t protocol;		/* IANA number: 6, 17, or the raw socket's */
-	uint8_t state;			/* enum table_state */
-	uint16_t flags;			/* enum table_socket_flag */
-	uint16_t error;			/* pending errno, 0: none */
+	uint32_t generation; /* 0: the record is free */
+	uint8_t type;	     /* enum table_type */
+	uint8_t family;	     /* ADDRESS_IPV4 or ADDRESS_IPV6 */
+	uint8_t protocol;    /* IANA number: 6, 17, or the raw socket's */
+	uint8_t state;	     /* enum table_state */
+	uint16_t flags;	     /* enum table_socket_flag */
+	uint16_t error;	     /* pending errno, 0: none */
 	struct address local;
-	struct address remote;		/* family NONE: no peer */
-	uint32_t pid;			/* of the creator */
+	struct address remote; /* family NONE: no peer */
+	uint32_t pid;	       /* of the creator */
 	uint32_t uid;
 	char program[TABLE_PROGRAM_MAX];
-	uint64_t bytes_received;	/* payload, from the network */
-	uint64_t bytes_sent;		/* payload, handed to the stack */
-	uint64_t bytes_acked;		/* payload the peer has acknowledged */
-	uint32_t receive_queue;		/* bytes: held for the client to take;
+	uint64_t bytes_received;  /* payload, from the network */
+	uint64_t bytes_sent;	  /* payload, handed to the stack */
+	uint64_t bytes_acked;	  /* payload the peer has acknowledged */
+	uint32_t receive_queue;	  /* bytes: held for the client to take;
 					 * listener: connections not accepted */
-	uint32_t send_queue;		/* bytes: not acknowledged yet;
+	uint32_t send_queue;	  /* bytes: not acknowledged yet;
 					 * listener: backlog */
-	uint32_t rtt_us;		/* smoothed, 0: not measured */
-	uint32_t retransmissions;	/* segments */
-	uint32_t drops;			/* datagrams, or SYNs of a listener */
-	uint32_t link;			/* index of its link + 1, 0: none */
-	uint64_t created_ns;		/* CLOCK_MONOTONIC */
+	uint32_t rtt_us;	  /* smoothed, 0: not measured */
+	uint32_t retransmissions; /* segments */
+	uint32_t drops;		  /* datagrams, or SYNs of a listener */
+	uint32_t link;		  /* index of its link + 1, 0: none */
+	uint64_t created_ns;	  /* CLOCK_MONOTONIC */
 	uint64_t reserved[4];
 };
 _Static_assert(sizeof(struct table_socket) == 192, "socket record layout");
@@ -99,69 +99,69 @@ enum table_link_state {
 
 /* Why the ingress stage dropped packets; index into table_link.drops. */
 enum table_drop {
-	TABLE_DROP_SHORT,		/* shorter than its headers */
-	TABLE_DROP_VERSION,		/* neither IPv4 nor IPv6 */
-	TABLE_DROP_LENGTH,		/* lengths contradict each other */
-	TABLE_DROP_OPTIONS,		/* malformed IPv4 options */
-	TABLE_DROP_EXTENSION,		/* malformed IPv6 extension headers */
-	TABLE_DROP_TRANSPORT,		/* malformed TCP, UDP or ICMP header */
-	TABLE_DROP_MARTIAN,		/* source or destination impossible here */
-	TABLE_DROP_MEMORY,		/* no buffer */
-	TABLE_DROP_FRAME,		/* malformed Ethernet frame */
+	TABLE_DROP_SHORT,     /* shorter than its headers */
+	TABLE_DROP_VERSION,   /* neither IPv4 nor IPv6 */
+	TABLE_DROP_LENGTH,    /* lengths contradict each other */
+	TABLE_DROP_OPTIONS,   /* malformed IPv4 options */
+	TABLE_DROP_EXTENSION, /* malformed IPv6 extension headers */
+	TABLE_DROP_TRANSPORT, /* malformed TCP, UDP or ICMP header */
+	TABLE_DROP_MARTIAN,   /* source or destination impossible here */
+	TABLE_DROP_MEMORY,    /* no buffer */
+	TABLE_DROP_FRAME,     /* malformed Ethernet frame */
 	TABLE_DROP_COUNT,
 };
 
 #define TABLE_LINK_ADDRESSES6 3
-#define TABLE_LINK_DNS 4
-#define TABLE_SIGNAL_UNKNOWN INT16_MIN
+#define TABLE_LINK_DNS	      4
+#define TABLE_SIGNAL_UNKNOWN  INT16_MIN
 
 struct table_link {
 	_Atomic uint32_t sequence;
 	uint8_t used;
-	uint8_t state;			/* enum table_link_state */
+	uint8_t state; /* enum table_link_state */
 	uint8_t is_default;
 	uint8_t n_addresses6;
 	char name[TABLE_NAME_MAX];
 	char driver[TABLE_NAME_MAX];
-	char cause[TABLE_CAUSE_MAX];	/* of the latest change of state */
-	uint64_t since_ns;		/* CLOCK_MONOTONIC of that change */
-	uint32_t mtu;			/* bytes */
-	uint32_t restarts;		/* of the helper or device since start */
-	struct address address4;	/* port: prefix length */
+	char cause[TABLE_CAUSE_MAX]; /* of the latest change of state */
+	uint64_t since_ns;	     /* CLOCK_MONOTONIC of that change */
+	uint32_t mtu;		     /* bytes */
+	uint32_t restarts;	     /* of the helper or device since start */
+	struct address address4;     /* port: prefix length */
 	struct address gateway4;
-	struct address addresses6[TABLE_LINK_ADDRESSES6];	/* port: prefix length */
+	struct address addresses6[TABLE_LINK_ADDRESSES6]; /* port: prefix length */
 	struct address gateway6;
-	struct address dns[TABLE_LINK_DNS];	/* family NONE ends the list */
+	struct address dns[TABLE_LINK_DNS]; /* family NONE ends the list */
 	uint64_t packets_received, bytes_received;
 	uint64_t packets_sent, bytes_sent;
-	uint64_t send_drops;		/* packets the device did not take */
+	uint64_t send_drops; /* packets the device did not take */
 	uint64_t drops[TABLE_DROP_COUNT];
-	char operator_name[32];		/* 3GPP TS 27.007 +COPS, UTF-8; empty: unknown */
-	char radio[16];			/* radio access technology; empty: unknown */
-	int16_t rssi_dbm, rsrp_dbm, rsrq_db, sinr_db;	/* TABLE_SIGNAL_UNKNOWN */
+	char operator_name[32];			      /* TS 27.007 +COPS, UTF-8; empty: unknown */
+	char radio[16];				      /* radio access technology; empty: unknown */
+	int16_t rssi_dbm, rsrp_dbm, rsrq_db, sinr_db; /* TABLE_SIGNAL_UNKNOWN */
 };
 
 /* First bytes of the memfd. */
 struct table_header {
 	uint32_t magic;
-	uint16_t version;		/* differs: layout unknown, do not read on */
+	uint16_t version; /* differs: layout unknown, do not read on */
 	uint16_t header_size;
-	uint32_t socket_size;		/* bytes from record to record */
+	uint32_t socket_size; /* bytes from record to record */
 	uint32_t n_sockets;
 	uint32_t link_size;
 	uint32_t n_links;
 	uint64_t sockets_offset;
 	uint64_t links_offset;
-	uint64_t instance;		/* random, one daemon process */
+	uint64_t instance; /* random, one daemon process */
 	uint32_t daemon_pid;
-	_Atomic uint32_t gone;		/* 1: the daemon has ended */
-	_Atomic uint32_t high_water;	/* socket records ever used: [0, high_water) */
+	_Atomic uint32_t gone;	     /* 1: the daemon has ended */
+	_Atomic uint32_t high_water; /* socket records ever used: [0, high_water) */
 	uint32_t reserved;
 };
 
 struct table {
 	const struct table_header *header;
-	size_t size;			/* bytes mapped */
+	size_t size; /* bytes mapped */
 };
 
 /*
@@ -188,7 +188,7 @@ int table_find_socket(const struct table *t, socket_id id, struct table_socket *
  * handful of loads. Same errors as table_find_socket().
  */
 int table_peek_state(const struct table *t, socket_id id, enum table_state *state,
-		     uint16_t *error, uint16_t *flags);
+	uint16_t *error, uint16_t *flags);
 
 /* "ESTABLISHED" and so on; "?" out of range. */
 const char *table_state_name(enum table_state state);

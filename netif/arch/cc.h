@@ -6,6 +6,8 @@
 #ifndef NETIF_ARCH_CC_H
 #define NETIF_ARCH_CC_H
 
+#include "netif/checksum.h"
+
 #include <endian.h>
 #include <stdint.h>
 
