@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/usocketctl/options.h"
+
+#include "tests/unit/run_suite.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The commands do nothing here. */
+int ctl_run_status(const struct ctl_options *options, FILE *out)
+{
+	(void)options;
+	(void)out;
+	return CTL_EXIT_OK;
+}
+
+int ctl_run_sockets(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+int ctl_run_link(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+int ctl_run_resolve(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+#define WORDS_MAX 8
+
+struct line {
+	const char *words[WORDS_MAX];	/* after the program's name */
+	const char *command;		/* NULL: none */
+	uint32_t flags;
+};
+
+/* getopt may put them into another order. */
+static int parse(const char *const words[WORDS_MAX], struct ctl_options *options,
+		 const struct ctl_command **command)
+{
+	char *argv[WORDS_MAX + 2] = { strdup("usocketctl") };
+	int argc = 1;
+
+	for (; words[argc - 1]; argc++)
+		argv[argc] = strdup(words[argc - 1]);
+	return options_parse(options, command, argc, argv);
+}
+
+static const struct line right[] = {
+	{ { "status" }, "status", 0 },
+	{ { "--json", "status" }, "status", CTL_JSON },
+	{ { "status", "--json" }, "status", CTL_JSON },
+	{ { "-j", "link" }, "link", CTL_JSON },
+	{ { "sockets", "-tuwlan" }, "sockets",
+	  CTL_TCP | CTL_UDP | CTL_RAW | CTL_LISTENING | CTL_ALL | CTL_NUMERIC },
+	{ { "sockets", "-p", "-i", "-e", "-H" }, "sockets",
+	  CTL_PROCESSES | CTL_INFO | CTL_EXTENDED | CTL_NO_HEADER },
+	{ { "sockets", "--pid", "12", "--program=x", "-4", "-6" }, "sockets",
+	  CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6 },
+	{ { "resolve", "name", "-4" }, "resolve", CTL_IPV4 },
+	{ { "resolve", "-6", "--", "-name" }, "resolve", CTL_IPV6 },
+	{ { "--help" }, NULL, CTL_HELP },
+	{ { "-V" }, NULL, CTL_VERSION },
+	{ { "resolve", "--help" }, "resolve", CTL_HELP },
+	{ { "--socket", "/x", "status" }, "status", CTL_SOCKET },
+};
+
+START_TEST(parse_right_line_sets_its_bits)
+{
+	const struct ctl_command *command;
+	struct ctl_options options;
+
+	ck_assert_int_eq(parse(right[_i].words, &options, &command), 0);
+	ck_assert_uint_eq(options.flags, right[_i].flags);
+	if (right[_i].command)
+		ck_assert_str_eq(command->name, right[_i].command);
+	else
+		ck_assert_ptr_null(command);
+}
+END_TEST
+
+START_TEST(parse_values_are_kept)
+{
+	static const char *const words[WORDS_MAX] = { "-s", "/run/x", "sockets", "--pid", "4711",
+						      "--program", "a b" };
+	static const char *const resolve[WORDS_MAX] = { "resolve", "name" };
+	const struct ctl_command *command;
+	struct ctl_options options;
+
+	ck_assert_int_eq(parse(words, &options, &command), 0);
+	ck_assert_str_eq(options.socket, "/run/x");
+	ck_assert_str_eq(options.program, "a b");
+	ck_assert_uint_eq(options.pid, 4711);
+	ck_assert_int_eq(parse(resolve, &options, &command), 0);
+	ck_assert_str_eq(options.operand, "name");
+}
+END_TEST
+
+static const struct line wrong[] = {
+	{ { NULL }, NULL, 0 },
+	{ { "nonsense" }, NULL, 0 },
+	{ { "--nonsense", "status" }, NULL, 0 },
+	{ { "status", "--nonsense" }, NULL, 0 },
+	{ { "status", "-t" }, NULL, 0 },
+	{ { "-t", "sockets" }, NULL, 0 },
+	{ { "status", "more" }, NULL, 0 },
+	{ { "resolve" }, NULL, 0 },
+	{ { "resolve", "a", "b" }, NULL, 0 },
+	{ { "--socket" }, NULL, 0 },
+	{ { "sockets", "--pid", "0" }, NULL, 0 },
+	{ { "sockets", "--pid", "-1" }, NULL, 0 },
+	{ { "sockets", "--pid", "1x" }, NULL, 0 },
+	{ { "sockets", "--pid", "" }, NULL, 0 },
+	{ { "sockets", "--pid", "99999999999999999999" }, NULL, 0 },
+};
+
+START_TEST(parse_wrong_line_is_refused)
+{
+	const struct ctl_command *command;
+	struct ctl_options options;
+
+	ck_assert_int_eq(parse(wrong[_i].words, &options, &command), -EINVAL);
+}
+END_TEST
+
+START_TEST(help_lists_every_command)
+{
+	static const char *const names[] = { "status", "sockets", "link", "resolve NAME",
+					     "--json", "--socket PATH", "--version" };
+	char *text;
+	size_t i, size;
+	FILE *out = open_memstream(&text, &size);
+
+	options_print_help(NULL, out);
+	fclose(out);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ck_assert_ptr_nonnull(strstr(text, names[i]));
+	free(text);
+	out = open_memstream(&text, &size);
+	options_print_help(options_find_command("sockets"), out);
+	fclose(out);
+	ck_assert_ptr_nonnull(strstr(text, "--pid N"));
+	ck_assert_ptr_nonnull(strstr(text, "--json"));
+	free(text);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("options");
+
+	tcase_add_loop_test(tc, parse_right_line_sets_its_bits, 0,
+			    (int)(sizeof(right) / sizeof(right[0])));
+	tcase_add_test(tc, parse_values_are_kept);
+	tcase_add_loop_test(tc, parse_wrong_line_is_refused, 0,
+			    (int)(sizeof(wrong) / sizeof(wrong[0])));
+	tcase_add_test(tc, help_lists_every_command);
+	return run_suite("ctl_options", tc);
+}

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A link's life with a driver made for the test, and the keys of the real
+ * drivers.
+ */
+#include "netif/link.h"
+
+#include "netif/link_private.h"
+#include "netif/log.h"
+#include "tests/unit/netif_test.h"
+
+#include "lwip/tcp.h"
+#include "lwip/udp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- the driver --------------------------------------------------------------------- */
+
+struct fake {
+	int wire; /* the test's end of the latest pair; -1: none */
+	int n_opens, n_closes;
+	uint64_t opened_ns[8];
+	bool refuses;
+	bool negotiates; /* open leads there and no further */
+	struct link_parameters parameters;
+};
+
+static struct fake *fake_of(const struct link *link)
+{
+	return link->driver_state;
+}
+
+static void fake_ready(struct link *link)
+{
+	struct fake *fake = fake_of(link);
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	fake->wire = pair[0];
+	link_ready(link, pair[1], &fake->parameters);
+}
+
+static void fake_open(struct link *link)
+{
+	struct fake *fake = fake_of(link);
+
+	fake->opened_ns[fake->n_opens++ % 8] = stack_now_ns();
+	if (fake->refuses)
+		link_fail(link, "refused");
+	else if (fake->negotiates)
+		link_negotiating(link, "told");
+	else
+		fake_ready(link);
+}
+
+static void fake_close(struct link *link)
+{
+	struct fake *fake = fake_of(link);
+
+	fake->n_closes++;
+	if (fake->wire >= 0)
+		close(fake->wire);
+	fake->wire = -1;
+}
+
+static const struct link_key no_keys[] = { { NULL, NULL } };
+
+static const struct link_driver fake_driver = {
+	.name = "fake",
+	.framing = IPIF_FRAMING_RAW,
+	.keys = no_keys,
+	.state_size = sizeof(struct fake),
+	.open = fake_open,
+	.close = fake_close,
+};
+
+/* ---- fixture ------------------------------------------------------------------------ */
+
+static struct link *one, *two;
+static unsigned int n_changes;
+
+static void on_changed(struct link *link, void *arg)
+{
+	(void)link;
+	ck_assert_ptr_eq(arg, &n_changes);
+	n_changes++;
+}
+
+static void set_addresses(struct link *link, const char *ip4, const char *ip6)
+{
+	struct link_parameters *p = &fake_of(link)->parameters;
+
+	memset(p, 0, sizeof(*p));
+	p->mtu = 1400;
+	ck_assert_int_eq(link_parse_prefix(&p->address4, ip4), 0);
+	ck_assert_int_eq(link_parse_prefix(&p->addresses6[0], ip6), 0);
+	p->n_addresses6 = 1;
+	ck_assert_int_eq(address_parse_ip(&p->dns[0], "192.0.2.53"), 0);
+	p->n_dns = 1;
+}
+
+static struct link *make_link(const char *name)
+{
+	struct link *link = link_new(name);
+
+	ck_assert_ptr_nonnull(link);
+	link->driver = &fake_driver;
+	link->driver_state = calloc(1, sizeof(struct fake));
+	fake_of(link)->wire = -1;
+	set_addresses(link, "10.1.0.2/24", "fd01::2/64");
+	return link;
+}
+
+static void start(struct link *link)
+{
+	ck_assert_int_eq(link_start(link, base, on_changed, &n_changes), 0);
+}
+
+static bool is_up(void *arg)
+{
+	return link_state(arg) == TABLE_LINK_UP;
+}
+
+static bool is_down(void *arg)
+{
+	return link_state(arg) == TABLE_LINK_DOWN;
+}
+
+static void setup(void)
+{
+	stack_setup();
+	log_set_level(LOG_LEVEL_ERROR);
+	one = make_link("one");
+	two = make_link("two");
+	set_addresses(two, "10.2.0.2/24", "fd02::2/64");
+}
+
+static void free_fake(struct link *link)
+{
+	int wire = fake_of(link)->wire;
+
+	link_free(link);
+	if (wire >= 0)
+		close(wire);
+}
+
+static void teardown(void)
+{
+	free_fake(one);
+	free_fake(two);
+	stack_teardown();
+}
+
+/* ---- states -------------------------------------------------------------------------- */
+
+START_TEST(link_start_leads_up_and_tells)
+{
+	struct table_link t = { 0 };
+
+	ck_assert_ptr_null(link_netif(one));
+	start(one);
+	ck_assert_int_eq(link_state(one), TABLE_LINK_DOWN);
+	ck_assert_uint_eq(n_changes, 0);
+	ck_assert(run_until(is_up, one, 10000));
+	run_for(10);
+	ck_assert_uint_ge(n_changes, 1);
+	link_describe(one, &t);
+	ck_assert_int_eq(t.used, 1);
+	ck_assert_int_eq(t.state, TABLE_LINK_UP);
+	ck_assert_int_eq(t.is_default, 1);
+	ck_assert_str_eq(t.name, "one");
+	ck_assert_str_eq(t.driver, "fake");
+	ck_assert_uint_eq(t.mtu, 1400);
+	ck_assert_uint_eq(t.restarts, 0);
+	ck_assert_int_eq(t.address4.family, ADDRESS_IPV4);
+	ck_assert_int_eq(t.address4.port, 24);
+	ck_assert_int_eq(t.n_addresses6, 1);
+	ck_assert_int_eq(t.dns[0].family, ADDRESS_IPV4);
+	ck_assert_int_eq(t.dns[1].family, ADDRESS_NONE);
+	ck_assert(netif_is_link_up(link_netif(one)));
+	ck_assert_int_eq(link_netif(one)->mtu, 1400);
+}
+END_TEST
+
+START_TEST(link_stop_takes_the_netif_away)
+{
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	link_stop(one);
+	ck_assert_ptr_null(link_netif(one));
+	ck_assert_int_eq(link_state(one), TABLE_LINK_DOWN);
+	/* And again. */
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+}
+END_TEST
+
+static bool opened_three_times(void *arg)
+{
+	return fake_of(arg)->n_opens >= 3;
+}
+
+START_TEST(link_that_is_refused_tries_with_growing_pauses)
+{
+	const uint64_t *at = fake_of(one)->opened_ns;
+
+	fake_of(one)->refuses = true;
+	start(one);
+	ck_assert(run_until(opened_three_times, one, 20000));
+	/* The second try is quick. */
+	ck_assert_uint_ge(at[1] - at[0], 95000000);
+	ck_assert_uint_lt(at[1] - at[0], 900000000);
+	ck_assert_uint_ge(at[2] - at[1], 995000000);
+	run_for(1500);
+	ck_assert_int_eq(fake_of(one)->n_opens, 3);
+	ck_assert_int_eq(fake_of(one)->n_closes, 3);
+	ck_assert_str_eq(one->cause, "refused");
+	fake_of(one)->refuses = false;
+	ck_assert(run_until(is_up, one, 20000));
+	ck_assert_uint_ge(at[3] - at[2], 1995000000);
+}
+END_TEST
+
+START_TEST(link_whose_device_closes_comes_up_again)
+{
+	struct table_link t = { 0 };
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	close(fake_of(one)->wire);
+	fake_of(one)->wire = -1;
+	ck_assert(run_until(is_down, one, 10000));
+	ck_assert(!netif_is_link_up(link_netif(one)));
+	ck_assert(run_until(is_up, one, 10000));
+	link_describe(one, &t);
+	ck_assert_uint_eq(t.restarts, 1);
+}
+END_TEST
+
+START_TEST(link_reset_restarts_at_once)
+{
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	link_reset(one, "asked for");
+	ck_assert_int_eq(link_state(one), TABLE_LINK_DOWN);
+	ck_assert_str_eq(one->cause, "asked for");
+	ck_assert_int_eq(fake_of(one)->n_closes, 1);
+	ck_assert(run_until(is_up, one, 10000));
+}
+END_TEST
+
+START_TEST(link_negotiating_that_fails_goes_down)
+{
+	fake_of(one)->negotiates = true;
+	start(one);
+	run_for(10);
+	ck_assert_int_eq(link_state(one), TABLE_LINK_NEGOTIATING);
+	link_fail(one, "no carrier %d", 7);
+	ck_assert_int_eq(link_state(one), TABLE_LINK_DOWN);
+	ck_assert_str_eq(one->cause, "no carrier 7");
+	fake_of(one)->negotiates = false;
+	ck_assert(run_until(is_up, one, 10000));
+}
+END_TEST
+
+START_TEST(link_counters_that_move_are_told_once_a_second)
+{
+	static const uint8_t peer[4] = { 10, 1, 0, 1 }, us[4] = { 10, 1, 0, 2 };
+	uint8_t packet[64];
+	size_t len = make_echo4(packet, peer, us);
+	struct table_link t = { 0 };
+	int i;
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	/* Its own first reports. */
+	run_for(2500);
+	n_changes = 0;
+	for (i = 0; i < 5; i++)
+		ck_assert_int_eq(send(fake_of(one)->wire, packet, len, 0), (ssize_t)len);
+	run_for(1200);
+	ck_assert_uint_eq(n_changes, 1);
+	run_for(1200);
+	ck_assert_uint_eq(n_changes, 1);
+	link_describe(one, &t);
+	ck_assert_uint_eq(t.packets_received, 5);
+}
+END_TEST
+
+/* ---- addresses (semantics G12) -------------------------------------------------------- */
+
+static int n_aborts;
+static bool was_changing;
+
+static void on_error(void *arg, err_t error)
+{
+	(void)arg;
+	ck_assert_int_eq(error, ERR_ABRT);
+	n_aborts++;
+	was_changing = stack_address_changing();
+}
+
+static struct tcp_pcb *connect_by(const char *ip)
+{
+	struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
+	ip_addr_t to;
+
+	ck_assert(ipaddr_aton(ip, &to));
+	tcp_err(pcb, on_error);
+	ck_assert_int_eq(tcp_connect(pcb, &to, 80, NULL), ERR_OK);
+	return pcb;
+}
+
+START_TEST(link_with_the_same_address_keeps_connections)
+{
+	struct tcp_pcb *pcb4, *pcb6;
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	pcb4 = connect_by("192.0.2.1");
+	pcb6 = connect_by("2001:db8::1");
+	link_reset(one, "test");
+	ck_assert(run_until(is_up, one, 10000));
+	ck_assert_int_eq(n_aborts, 0);
+	ck_assert_int_eq(pcb4->state, SYN_SENT);
+	ck_assert_int_eq(pcb6->state, SYN_SENT);
+	tcp_abort(pcb4);
+	tcp_abort(pcb6);
+}
+END_TEST
+
+START_TEST(link_with_another_address_aborts_connections)
+{
+	struct tcp_pcb *pcb6, *listener = tcp_new();
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	connect_by("192.0.2.1");
+	pcb6 = connect_by("2001:db8::1");
+	tcp_bind(listener, IP4_ADDR_ANY, 80);
+	listener = tcp_listen(listener);
+	set_addresses(one, "10.1.0.3/24", "fd01::2/64");
+	link_reset(one, "test");
+	ck_assert_int_eq(n_aborts, 0);
+	ck_assert(run_until(is_up, one, 10000));
+	ck_assert_int_eq(n_aborts, 1);
+	ck_assert(was_changing);
+	ck_assert(!stack_address_changing());
+	ck_assert_int_eq(listener->state, LISTEN);
+	set_addresses(one, "10.1.0.3/24", "fd01::3/64");
+	link_reset(one, "test");
+	ck_assert(run_until(is_up, one, 10000));
+	ck_assert_int_eq(n_aborts, 2);
+	(void)pcb6;
+	tcp_close(listener);
+}
+END_TEST
+
+START_TEST(link_down_has_no_route)
+{
+	struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
+	ip_addr_t ip4 = IPADDR4_INIT_BYTES(192, 0, 2, 1);
+	ip_addr_t ip6 = IPADDR6_INIT_HOST(0x20010db8, 0, 0, 1);
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	fake_of(one)->refuses = true;
+	link_reset(one, "test");
+	ck_assert_int_eq(tcp_connect(pcb, &ip4, 80, NULL), ERR_RTE);
+	ck_assert_int_eq(tcp_connect(pcb, &ip6, 80, NULL), ERR_RTE);
+	tcp_abort(pcb);
+}
+END_TEST
+
+/* ---- several links --------------------------------------------------------------------- */
+
+static bool both_up(void *arg)
+{
+	(void)arg;
+	return is_up(one) && is_up(two);
+}
+
+static struct netif *route(const char *from, const char *to)
+{
+	ip_addr_t src = *IP_ANY_TYPE, dst;
+
+	ck_assert(ipaddr_aton(to, &dst));
+	if (from)
+		ck_assert(ipaddr_aton(from, &src));
+	else
+		ip_addr_set_any(IP_IS_V6(&dst), &src);
+	return ip_route(&src, &dst);
+}
+
+START_TEST(links_are_chosen_by_source_then_network_then_order)
+{
+	start(one);
+	start(two);
+	ck_assert(run_until(both_up, NULL, 10000));
+	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(one));
+	ck_assert_ptr_eq(route(NULL, "2001:db8::1"), link_netif(one));
+	ck_assert_ptr_eq(route(NULL, "10.2.0.9"), link_netif(two));
+	ck_assert_ptr_eq(route(NULL, "fd02::9"), link_netif(two));
+	ck_assert_ptr_eq(route("10.2.0.2", "192.0.2.1"), link_netif(two));
+	ck_assert_ptr_eq(route("fd02::2", "2001:db8::1"), link_netif(two));
+	ck_assert_ptr_eq(route(NULL, "10.2.0.2"), link_netif(two));
+}
+END_TEST
+
+START_TEST(links_first_down_makes_the_second_default)
+{
+	start(one);
+	start(two);
+	ck_assert(run_until(both_up, NULL, 10000));
+	fake_of(one)->refuses = true;
+	link_reset(one, "test");
+	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(two));
+	ck_assert_ptr_eq(route(NULL, "2001:db8::1"), link_netif(two));
+	/* Not by the other with this source. */
+	ck_assert_ptr_eq(route("10.1.0.2", "192.0.2.1"), link_netif(one));
+	fake_of(one)->refuses = false;
+	ck_assert(run_until(both_up, NULL, 10000));
+	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(one));
+}
+END_TEST
+
+/* ---- keys ------------------------------------------------------------------------------- */
+
+static const struct key_row {
+	const char *driver, *key, *value;
+	int expected;
+} key_rows[] = {
+	{ NULL, "driver", "slirp", 0 },
+	{ NULL, "driver", "tun", 0 },
+	{ NULL, "driver", "pigeon", -EINVAL },
+	{ NULL, "mtu", "1500", -EINVAL },
+	{ "slirp", "driver", "tun", -EINVAL },
+	{ "slirp", "mtu", "1280", 0 },
+	{ "slirp", "mtu", "65535", 0 },
+	{ "slirp", "mtu", "1279", -EINVAL },
+	{ "slirp", "mtu", "65536", -EINVAL },
+	{ "slirp", "mtu", "-1500", -EINVAL },
+	{ "slirp", "mtu", "1500 bytes", -EINVAL },
+	{ "slirp", "mtu", "", -EINVAL },
+	{ "slirp", "dns", "192.0.2.1, 2001:db8::1", 0 },
+	{ "slirp", "dns", "192.0.2.1,", -EINVAL },
+	{ "slirp", "dns", "dns.example", -EINVAL },
+	{ "slirp", "dns", "192.0.2.1,192.0.2.2,192.0.2.3,192.0.2.4,192.0.2.5", -EINVAL },
+	{ "slirp", "address", "10.0.0.1/24", -ENOENT },
+	{ "slirp", "colour", "red", -ENOENT },
+	{ "slirp", "forward", "tcp:127.0.0.1:8080:80", 0 },
+	{ "slirp", "forward", "tcp::8080:80, udp:*:5353:53", 0 },
+	{ "slirp", "forward", "tcp:[::1]:8080:80", 0 },
+	{ "slirp", "forward", "tcp:::1:8080:80", 0 },
+	{ "slirp", "forward", "tcp:127.0.0.1:8080", -EINVAL },
+	{ "slirp", "forward", "tcp:127.0.0.1:0:80", -EINVAL },
+	{ "slirp", "forward", "tcp:127.0.0.1:8080:65536", -EINVAL },
+	{ "slirp", "forward", "sctp:127.0.0.1:8080:80", -EINVAL },
+	{ "slirp", "forward", "tcp:localhost:8080:80", -EINVAL },
+	{ "slirp", "forward", "", -EINVAL },
+	{ "tun", "device", "usock1", 0 },
+	{ "tun", "device", "", -EINVAL },
+	{ "tun", "device", "sixteencharacter", -EINVAL },
+	{ "tun", "device", "a/b", -EINVAL },
+	{ "tun", "device", "tun%d", -EINVAL },
+	{ "tun", "address", "192.0.2.2/24", 0 },
+	{ "tun", "address", "192.0.2.2", 0 },
+	{ "tun", "address", "192.0.2.2/0", -EINVAL },
+	{ "tun", "address", "192.0.2.2/33", -EINVAL },
+	{ "tun", "address", "192.0.2.2/", -EINVAL },
+	{ "tun", "address", "0.0.0.0/8", -EINVAL },
+	{ "tun", "address", "2001:db8::2/64", -EINVAL },
+	{ "tun", "address6", "2001:db8::2/64", 0 },
+	{ "tun", "address6", "2001:db8::2/64,fd00::2/64 , fd01::2/64", 0 },
+	{ "tun", "address6", "fd00::1/64,fd00::2/64,fd00::3/64,fd00::4/64", -EINVAL },
+	{ "tun", "address6", "fe80::2/64", -EINVAL },
+	{ "tun", "address6", "ff02::1/64", -EINVAL },
+	{ "tun", "address6", "192.0.2.2/24", -EINVAL },
+	{ "tun", "gateway", "192.0.2.1", 0 },
+	{ "tun", "gateway", "2001:db8::1", 0 },
+	{ "tun", "gateway", "192.0.2.1/24", -EINVAL },
+	{ "tun", "forward", "tcp::80:80", -ENOENT },
+};
+
+START_TEST(link_key_is_checked)
+{
+	const struct key_row *row = &key_rows[_i];
+	struct link *link = link_new("test");
+	char error[200] = "";
+	int result;
+
+	if (row->driver)
+		ck_assert_int_eq(link_set(link, "driver", row->driver, error, sizeof(error)), 0);
+	result = link_set(link, row->key, row->value, error, sizeof(error));
+	ck_assert_msg(result == row->expected, "%s = %s: %d, not %d", row->key, row->value, result,
+		row->expected);
+	/* A sentence comes with every error, and only then. */
+	ck_assert_int_eq(error[0] != '\0', result != 0);
+	link_free(link);
+}
+END_TEST
+
+START_TEST(link_section_that_lacks_something_is_told)
+{
+	struct link *link = link_new("test");
+	char error[200] = "";
+
+	ck_assert_int_eq(link_check(link, error, sizeof(error)), -EINVAL);
+	ck_assert_str_ne(error, "");
+	link_set(link, "driver", "tun", error, sizeof(error));
+	ck_assert_int_eq(link_check(link, error, sizeof(error)), -EINVAL);
+	link_set(link, "address6", "fd00::2/64", error, sizeof(error));
+	ck_assert_int_eq(link_check(link, error, sizeof(error)), 0);
+	link_free(link);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("link");
+	TCase *life = tcase_create("life"), *keys = tcase_create("keys");
+
+	tcase_add_checked_fixture(life, setup, teardown);
+	tcase_set_timeout(life, 60);
+	tcase_add_test(life, link_start_leads_up_and_tells);
+	tcase_add_test(life, link_stop_takes_the_netif_away);
+	tcase_add_test(life, link_that_is_refused_tries_with_growing_pauses);
+	tcase_add_test(life, link_whose_device_closes_comes_up_again);
+	tcase_add_test(life, link_reset_restarts_at_once);
+	tcase_add_test(life, link_negotiating_that_fails_goes_down);
+	tcase_add_test(life, link_counters_that_move_are_told_once_a_second);
+	tcase_add_test(life, link_with_the_same_address_keeps_connections);
+	tcase_add_test(life, link_with_another_address_aborts_connections);
+	tcase_add_test(life, link_down_has_no_route);
+	tcase_add_test(life, links_are_chosen_by_source_then_network_then_order);
+	tcase_add_test(life, links_first_down_makes_the_second_default);
+	suite_add_tcase(suite, life);
+	tcase_add_loop_test(keys, link_key_is_checked, 0,
+		sizeof(key_rows) / sizeof(key_rows[0]));
+	tcase_add_test(keys, link_section_that_lacks_something_is_told);
+	suite_add_tcase(suite, keys);
+	return run_all(suite);
+}
