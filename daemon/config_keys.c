@@ -17,11 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KIB	   UINT64_C(1024)
-#define MIB	   (KIB * 1024)
-#define GIB	   (MIB * 1024)
-#define QUEUED_MIN (64 * KIB)
-#define QUEUED_MAX (64 * GIB)
+#define KIB	     UINT64_C(1024)
+#define MIB	     (KIB * 1024)
+#define GIB	     (MIB * 1024)
+#define QUEUED_RANGE (64 * KIB), (64 * GIB)
 
 struct key_row;
 
@@ -318,8 +317,8 @@ static const struct key_row keys[] = {
 	{ "limits", "lookups_per_user", parse_u64, PER_USER(RESOURCE_LOOKUP), 0, 4096 },
 	{ "limits", "watches_per_session", parse_u64, PER_SESSION(RESOURCE_WATCH), 0, 4096 },
 	{ "limits", "watches_per_user", parse_u64, PER_USER(RESOURCE_WATCH), 0, 4096 },
-	{ "limits", "queued_per_session", parse_size, PER_SESSION(RESOURCE_QUEUED), QUEUED_MIN, QUEUED_MAX },
-	{ "limits", "queued_per_user", parse_size, PER_USER(RESOURCE_QUEUED), QUEUED_MIN, QUEUED_MAX },
+	{ "limits", "queued_per_session", parse_size, PER_SESSION(RESOURCE_QUEUED), QUEUED_RANGE },
+	{ "limits", "queued_per_user", parse_size, PER_USER(RESOURCE_QUEUED), QUEUED_RANGE },
 	{ "limits", "raw_group", parse_group, AT(raw_group), 0, 0 },
 	{ "limits", "low_ports", parse_bool, AT(low_ports), 0, 0 },
 	{ "tcp", "connect_timeout", parse_u32, AT(connect_timeout_s), 1, 600 },

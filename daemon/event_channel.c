@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 /* How long a client may take to read its last message and close. */
-#define FINISH_TIMEOUT_S 10
+#define FINISH_TIMEOUT_S 3
 /* Messages thrown away in one loop turn. */
 #define DRAIN_BUDGET 16
 

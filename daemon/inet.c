@@ -84,10 +84,7 @@ struct netif *inet_route(const ip_addr_t *local, const ip_addr_t *remote)
 static bool netif_has(const struct netif *netif, const ip_addr_t *ip)
 {
 	if (IP_IS_V4(ip))
-		return ip4_addr_eq(netif_ip4_addr(netif), ip_2_ip4(ip)) ||
-		       /* All of 127/8 is loopback's (RFC 1122 3.2.1.3 g). */
-		       (ip4_addr_isloopback(ip_2_ip4(ip)) &&
-			ip4_addr_isloopback(netif_ip4_addr(netif)));
+		return ip4_addr_eq(netif_ip4_addr(netif), ip_2_ip4(ip));
 	return netif_get_ip6_addr_match((struct netif *)netif, ip_2_ip6(ip)) >= 0;
 }
 

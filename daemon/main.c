@@ -239,12 +239,13 @@ static int start(struct app *app)
 
 static int serve(struct app *app)
 {
+	const char *place = app->listen_fd < 0 ? app->daemon.config.socket : "the socket it was given";
 	int r = start(app);
 
 	if (r == 0) {
 		rights_drop();
 		supervisor_tell_ready();
-		log_notice("usocketd %s is ready", PACKAGE_VERSION);
+		log_notice("usocketd %s is ready at %s", PACKAGE_VERSION, place);
 		r = event_base_dispatch(app->daemon.base) < 0 ? -EIO : 0;
 		supervisor_tell_stopping();
 	}
@@ -274,6 +275,7 @@ static int run(struct app *app)
 	log_set_level(config->log_level);
 	choose_link(config);
 	rights_raise_limits(config);
+	rights_keep_from_helpers();
 	app->listen_fd = supervisor_take_socket();
 	if (app->listen_fd < 0 && app->listen_fd != -ENOENT) {
 		config_fini(config);

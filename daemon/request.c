@@ -36,18 +36,20 @@ struct request_row {
 	enum request_need need;
 };
 
+#define TAG(name) [usp_Request_##name##_tag]
+
 static const struct request_row rows[] = {
-	[usp_Request_socket_new_tag] = { "SocketNew", request_socket_new, NEED_NOTHING },
-	[usp_Request_socket_attach_tag] = { "SocketAttach", request_socket_attach, NEED_DESCRIPTOR },
-	[usp_Request_socket_bind_tag] = { "SocketBind", request_socket_bind, NEED_NOTHING },
-	[usp_Request_socket_connect_tag] = { "SocketConnect", request_socket_connect, NEED_NOTHING },
-	[usp_Request_socket_disconnect_tag] = { "SocketDisconnect", request_socket_disconnect, NEED_NOTHING },
-	[usp_Request_socket_listen_tag] = { "SocketListen", request_socket_listen, NEED_NOTHING },
-	[usp_Request_socket_set_option_tag] = { "SocketSetOption", request_socket_set_option, NEED_NOTHING },
-	[usp_Request_socket_get_option_tag] = { "SocketGetOption", request_socket_get_option, NEED_NOTHING },
-	[usp_Request_resolve_tag] = { "Resolve", request_resolve, NEED_NOTHING },
-	[usp_Request_watch_tag] = { "Watch", request_watch, NEED_NOTHING },
-	[usp_Request_get_status_tag] = { "GetStatus", request_get_status, NEED_NOTHING },
+	TAG(socket_new) = { "SocketNew", request_socket_new, NEED_NOTHING },
+	TAG(socket_attach) = { "SocketAttach", request_socket_attach, NEED_DESCRIPTOR },
+	TAG(socket_bind) = { "SocketBind", request_socket_bind, NEED_NOTHING },
+	TAG(socket_connect) = { "SocketConnect", request_socket_connect, NEED_NOTHING },
+	TAG(socket_disconnect) = { "SocketDisconnect", request_socket_disconnect, NEED_NOTHING },
+	TAG(socket_listen) = { "SocketListen", request_socket_listen, NEED_NOTHING },
+	TAG(socket_set_option) = { "SocketSetOption", request_socket_set_option, NEED_NOTHING },
+	TAG(socket_get_option) = { "SocketGetOption", request_socket_get_option, NEED_NOTHING },
+	TAG(resolve) = { "Resolve", request_resolve, NEED_NOTHING },
+	TAG(watch) = { "Watch", request_watch, NEED_NOTHING },
+	TAG(get_status) = { "GetStatus", request_get_status, NEED_NOTHING },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -28,6 +28,7 @@
 #include "daemon/resolver_dns.h"
 #include "daemon/resolver_hosts.h"
 #include "daemon/resolver_name.h"
+#include "daemon/resolver_servers.h"
 #include "daemon/usocketd.h"
 #include "netif/log.h"
 #include "netif/stack.h"
@@ -345,60 +346,6 @@ static void start_half(struct half *half, const char *name, enum address_family 
 
 /* ---- servers ---------------------------------------------------------------------- */
 
-static bool is_link_up(const struct table_link *link)
-{
-	return link->state == TABLE_LINK_UP || link->state == TABLE_LINK_DEGRADED;
-}
-
-static bool has_server(const struct address *servers, size_t n, const struct address *server)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (address_ip_equal(&servers[i], server) && servers[i].port == server->port)
-			return true;
-	}
-	return false;
-}
-
-static size_t link_servers(const struct usocketd *daemon,
-	struct address servers[CONFIG_SERVERS_MAX])
-{
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < daemon->n_links; i++) {
-		const struct table_link *link = &daemon->link_records[i];
-
-		if (!is_link_up(link))
-			continue;
-		for (int j = 0; j < TABLE_LINK_DNS && n < CONFIG_SERVERS_MAX; j++) {
-			struct address server = link->dns[j];
-
-			if (server.family == ADDRESS_NONE)
-				break;
-			if (address_is_link_local(&server) && server.scope == 0)
-				server.scope = i + 1;
-			if (!has_server(servers, n, &server))
-				servers[n++] = server;
-		}
-	}
-	return n;
-}
-
-static size_t configured_servers(const struct usocketd *daemon,
-	struct address servers[CONFIG_SERVERS_MAX])
-{
-	const struct config *config = &daemon->config;
-	bool any_up = false;
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < daemon->n_links; i++)
-		any_up |= is_link_up(&daemon->link_records[i]);
-	for (uint32_t i = 0; i < config->n_servers; i++) {
-		if (any_up || address_is_loopback(&config->servers[i]))
-			servers[n++] = config->servers[i];
-	}
-	return n;
-}
-
 static bool same_servers(const struct address *a, size_t n_a, const struct address *b, size_t n_b)
 {
 	return n_a == n_b && memcmp(a, b, n_a * sizeof(*a)) == 0;
@@ -445,8 +392,7 @@ static void apply_config(struct resolver *resolver)
 	size_t n;
 
 	resolver_cache_resize(resolver->cache, daemon->config.cache_entries);
-	n = daemon->config.n_servers > 0 ? configured_servers(daemon, servers)
-					 : link_servers(daemon, servers);
+	n = resolver_servers_choose(daemon, servers);
 	if (same_servers(servers, n, resolver->servers, resolver->n_servers) &&
 		resolver->timeout_s == daemon->config.resolve_timeout_s)
 		return;

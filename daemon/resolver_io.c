@@ -436,6 +436,20 @@ static ares_ssize_t send_datagram(struct slot *slot, const struct iovec *vec, in
 	return error == ERR_OK ? (ares_ssize_t)size : fail(-inet_error(error));
 }
 
+/* Gives lwIP what it has room for; returns how much. */
+static size_t write_piece(struct tcp_pcb *pcb, const struct iovec *piece)
+{
+	size_t len = piece->iov_len;
+
+	if (len > tcp_sndbuf(pcb))
+		len = tcp_sndbuf(pcb);
+	if (len > UINT16_MAX)
+		len = UINT16_MAX;
+	if (len == 0 || tcp_write(pcb, piece->iov_base, (u16_t)len, TCP_WRITE_FLAG_COPY) != ERR_OK)
+		return 0;
+	return len;
+}
+
 /* Sends what fits; a short count is an answer like any other. */
 static ares_ssize_t send_stream(struct slot *slot, const struct iovec *vec, int n)
 {
@@ -446,13 +460,8 @@ static ares_ssize_t send_stream(struct slot *slot, const struct iovec *vec, int 
 	if (!slot->connected)
 		return fail(EWOULDBLOCK);
 	for (int i = 0; i < n; i++) {
-		size_t room = tcp_sndbuf(slot->tcp);
-		size_t len = vec[i].iov_len < room ? vec[i].iov_len : room;
+		size_t len = write_piece(slot->tcp, &vec[i]);
 
-		if (len > UINT16_MAX)
-			len = UINT16_MAX;
-		if (len > 0 && tcp_write(slot->tcp, vec[i].iov_base, (u16_t)len, TCP_WRITE_FLAG_COPY) != ERR_OK)
-			len = 0;
 		sent += len;
 		if (len < vec[i].iov_len)
 			break;

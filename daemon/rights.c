@@ -5,7 +5,8 @@
  * The daemon runs as an ordinary user, with no rights at all; as a user of
  * its own with two capabilities; or as root. In the last two cases it keeps
  * what its links need to be opened again later, and what a helper needs to
- * leave root behind; the rest goes. Helpers never gain rights by exec.
+ * leave root behind; the rest goes. A helper of an ordinary user gets no
+ * capabilities, one of root becomes another user; none gains rights by exec.
  */
 #include "daemon/rights.h"
 
@@ -66,6 +67,12 @@ void rights_raise_limits(const struct config *config)
 	if (config->queues)
 		raise_limit(RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE",
 			(rlim_t)config->sessions_max * QUEUE_BYTES_PER_SESSION);
+}
+
+void rights_keep_from_helpers(void)
+{
+	/* Without ambient capabilities in the kernel there are none to clear. */
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
 void rights_drop(void)

@@ -13,6 +13,9 @@ struct config;
  */
 void rights_raise_limits(const struct config *config);
 
+/* Programs started from here on inherit no capability. */
+void rights_keep_from_helpers(void);
+
 /*
  * Gives up, for good, all that the daemon does not need once it runs. What
  * cannot be given up is logged; it is no reason not to serve.

@@ -22,6 +22,7 @@
 
 #include "daemon/hash.h"
 #include "daemon/limits.h"
+#include "daemon/program_name.h"
 #include "daemon/queue.h"
 #include "daemon/reap.h"
 #include "daemon/request.h"
@@ -36,7 +37,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,15 +50,19 @@
 #define REFUSED_MAX 16
 
 enum session_state {
-	SESSION_NEW,	 /* Only inside session_new(). */
-	SESSION_HELLO,	 /* Entered by session_new(). A hello is allowed.
-				 * Left by a hello, by hanging up, or late. */
-	SESSION_OPEN,	 /* Entered by a good hello. Requests are
-				 * allowed. Left by hanging up or by a breach. */
-	SESSION_CLOSING, /* Entered by a hello that was refused. The
-				 * answer is on its way; what comes is thrown
-				 * away. Left by hanging up, or late. */
-	SESSION_DEAD,	 /* Nothing is left but memory. */
+	/* Only inside session_new(). */
+	SESSION_NEW,
+	/* Entered by session_new(). A hello is allowed. Left by a hello, by
+	 * hanging up, or late. */
+	SESSION_HELLO,
+	/* Entered by a good hello. Requests are allowed. Left by hanging up or
+	 * by a breach. */
+	SESSION_OPEN,
+	/* Entered by a hello that was refused. The answer is on its way; what
+	 * comes is thrown away. Left by hanging up, or late. */
+	SESSION_CLOSING,
+	/* Entered from all others. Nothing is left but memory. */
+	SESSION_DEAD,
 	SESSION_STATE_COUNT,
 };
 
@@ -255,76 +259,6 @@ _Static_assert(usp_Request_size <= PROTOCOL_MESSAGE_MAX, "a request fits a messa
 
 /* ---- hello ---------------------------------------------------------------- */
 
-static bool is_utf8_tail(const unsigned char *text, int n)
-{
-	for (int i = 0; i < n; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return false;
-	}
-	return true;
-}
-
-/* Length of the UTF-8 character at @text, 0 if it is none. */
-static int utf8_length(const unsigned char *text)
-{
-	int n;
-
-	if (text[0] < 0x80)
-		return 1;
-	if (text[0] >= 0xc2 && text[0] < 0xe0)
-		n = 2;
-	else if (text[0] >= 0xe0 && text[0] < 0xf0)
-		n = 3;
-	else if (text[0] >= 0xf0 && text[0] < 0xf5)
-		n = 4;
-	else
-		return 0;
-	return is_utf8_tail(text + 1, n - 1) ? n : 0;
-}
-
-/* Copies @name; what is not printable becomes '?', nothing is cut in two. */
-static void set_program(struct session *session, const char *name)
-{
-	const unsigned char *text = (const unsigned char *)name;
-	size_t n = 0;
-
-	while (*text != '\0') {
-		int len = utf8_length(text);
-		bool printable = len > 0 && *text >= 0x20 && *text != 0x7f;
-
-		/* C1 controls, U+0080 to U+009F. */
-		if (len == 2 && text[0] == 0xc2 && text[1] < 0xa0)
-			printable = false;
-		if (n + (size_t)(printable ? len : 1) >= sizeof(session->program))
-			break;
-		if (printable)
-			memcpy(session->program + n, text, (size_t)len);
-		else
-			session->program[n] = '?';
-		n += (size_t)(printable ? len : 1);
-		text += len > 0 ? len : 1;
-	}
-	session->program[n] = '\0';
-}
-
-static void read_comm(struct session *session)
-{
-	char path[48], comm[32];
-	ssize_t n = -1;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)session->peer.pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, comm, sizeof(comm) - 1);
-		close(fd);
-	}
-	if (n > 0 && comm[n - 1] == '\n')
-		n--;
-	comm[n > 0 ? n : 0] = '\0';
-	set_program(session, n > 0 ? comm : "?");
-}
-
 static void on_queue(evutil_socket_t fd, short events, void *arg);
 
 static int start_queues(struct session *session, struct queue_client_ends *ends)
@@ -353,10 +287,12 @@ static bool offer_queues(struct session *session, uint32_t wanted, struct queue_
 	if (!(wanted & CAPABILITY_QUEUES) || !session->daemon->config.queues)
 		return false;
 	r = start_queues(session, ends);
-	if (r < 0)
+	/* Said once, and again only after it was better for a while. */
+	if (r < 0 && !session->daemon->lacks_queues)
 		log_warning("no message queues for client %d (%s), which goes without: %s; %s",
 			(int)session->peer.pid, session->program, strerror(-r),
 			queue_advice(r));
+	session->daemon->lacks_queues = r < 0;
 	return r == 0;
 }
 
@@ -427,7 +363,7 @@ static void handle_hello(struct session *session, const usp_Request *message)
 	uint32_t version = pick_version(hello);
 
 	if (hello->program[0] != '\0')
-		set_program(session, hello->program);
+		program_name_set(session->program, hello->program);
 	reply.sequence = message->sequence;
 	fill_hello(session, &reply, hello->capabilities & (CAPABILITY_RAW | CAPABILITY_WATCH));
 	if (session->refusal < 0) {
@@ -579,7 +515,7 @@ static int identify(struct session *session)
 
 	if (getsockopt(session->fd, SOL_SOCKET, SO_PEERCRED, &session->peer, &len) < 0)
 		return -errno;
-	read_comm(session);
+	program_name_of_process(session->program, session->peer.pid);
 	user = account_ref_user(session->daemon->accounts, session->peer.uid);
 	if (!user)
 		return -ENOMEM;

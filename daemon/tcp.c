@@ -46,6 +46,8 @@ static_assert(LWIP_TCP_PCB_NUM_EXT_ARGS > EXT_ARG_ANSWERED, "lwipopts.h gives th
 
 /* lwIP's tick of the round trip estimator, and its fixed-point shift. */
 #define RTT_TICK_US 500000u
+/* Longest pause between two SYNs, in those ticks: 120 s (RFC 6298 2.5). */
+#define SYN_RTO_MAX_TICKS 240
 #define RTT_SHIFT 3
 
 uint32_t tcp_pcb_uid(const struct tcp_pcb *pcb)
@@ -525,6 +527,9 @@ static void on_retransmitted(struct tcp_pcb *pcb)
 {
 	struct tcp_socket *t = tcp_ext_arg_get(pcb, EXT_ARG_SOCKET);
 
+	/* lwIP would send a SYN again every second (RFC 1122 4.2.3.1: back off). */
+	if (pcb->state == SYN_SENT)
+		pcb->rto = (s16_t)LWIP_MIN(pcb->rto * 2, SYN_RTO_MAX_TICKS);
 	if (t)
 		t->base.record.retransmissions++;
 }

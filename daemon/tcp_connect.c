@@ -24,6 +24,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* lwIP's slow ticks of 0.5 s: 3 s. */
+#define FIRST_RTO_MAX_TICKS 6
+
 /* Automatic ports that are tried for one connect. */
 #define PORT_TRIES 64
 
@@ -79,8 +82,9 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 {
 	struct tcp_socket *t = arg;
 
-	(void)pcb;
 	(void)err;
+	/* However long the SYN took to get through: RFC 6298 5.7. */
+	pcb->rto = LWIP_MIN(pcb->rto, FIRST_RTO_MAX_TICKS);
 	t->phase = TCP_PHASE_CONNECTED;
 	tcp_stream_start(t);
 	socket_publish(&t->base);
@@ -114,8 +118,9 @@ static int send_syn(struct tcp_socket *t, const ip_addr_t *remote)
 static int send_syn_from_free_port(struct tcp_socket *t, const ip_addr_t *remote)
 {
 	int r = -EADDRINUSE;
+	int tries = t->base.record.flags & TABLE_SOCKET_BOUND ? 1 : PORT_TRIES;
 
-	for (int i = 0; r == -EADDRINUSE && i < PORT_TRIES; i++) {
+	for (int i = 0; r == -EADDRINUSE && i < tries; i++) {
 		r = tcp_ensure_bound(t);
 		if (r == 0)
 			r = send_syn(t, remote);

@@ -44,6 +44,7 @@ struct usocketd {
 	uint64_t n_malformed;
 	uint64_t n_clients_dropped;
 	uint32_t n_sessions_without_queue; /* now */
+	bool lacks_queues;		   /* the system refused the latest client's */
 };
 
 /*

@@ -130,18 +130,6 @@ static void lose(struct helper *helper, const char *cause)
 	helper->params.handlers->lost(helper, cause, helper->params.arg);
 }
 
-static void on_exited(evutil_socket_t fd, short what, void *arg)
-{
-	struct helper *helper = arg;
-	bool was_dying = helper->is_dying;
-	char cause[96] = "";
-
-	(void)fd;
-	(void)what;
-	if (reap(helper, cause, sizeof(cause)) && !was_dying)
-		lose(helper, cause);
-}
-
 /* ---- messages ---------------------------------------------------------------- */
 
 static void handle_log(const struct helper *helper, const ush_HelperLog *line)
@@ -197,6 +185,9 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
+		/* It closed with a ping unread: that is told before its last words. */
+		if (n < 0 && errno == ECONNRESET)
+			continue;
 		if (n <= 0) {
 			event_del(helper->readable);
 			helper->is_closed = true;
@@ -210,6 +201,23 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		if (!handle_event(helper, &event))
 			return;
 	}
+}
+
+static void on_exited(evutil_socket_t fd, short what, void *arg)
+{
+	struct helper *helper = arg;
+	bool was_dying = helper->is_dying;
+	char cause[96] = "";
+
+	(void)fd;
+	(void)what;
+	/* What it said last comes before its end. */
+	if (!was_dying && helper->messages >= 0 && !helper->is_closed)
+		on_message(helper->messages, EV_READ, helper);
+	if (helper->pidfd < 0 || helper->is_dying != was_dying)
+		return;
+	if (reap(helper, cause, sizeof(cause)) && !was_dying)
+		lose(helper, cause);
 }
 
 int helper_send(struct helper *helper, const ush_HelperCommand *command)

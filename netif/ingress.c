@@ -20,9 +20,11 @@
  * Checksums are lwIP's business, but for the IPv4 header of a fragment, which
  * lwIP never sees.
  *
- * No state, no allocation, and nothing of lwIP: this file is fuzzed alone too.
+ * No memory from packet to packet, no allocation, and nothing of lwIP.
  */
 #include "netif/ingress.h"
+
+#include "netif/ingress_private.h"
 
 #include <string.h>
 
@@ -36,59 +38,6 @@
 #define EXTENSION_BYTES_MAX 512
 /* Those before a fragment header are repeated in every fragment. */
 #define UNFRAGMENTABLE_BYTES_MAX 64
-
-/* Below it a peer makes us send a packet for every few bytes. */
-#define TCP_MSS_MIN	  48
-#define IPV6_MTU_MIN	  1280
-#define HOP_LIMIT_ON_LINK 255
-
-enum protocol {
-	PROTOCOL_HOP_BY_HOP = 0,
-	PROTOCOL_ICMP = 1,
-	PROTOCOL_IGMP = 2,
-	PROTOCOL_TCP = 6,
-	PROTOCOL_UDP = 17,
-	PROTOCOL_ROUTING = 43,
-	PROTOCOL_FRAGMENT = 44,
-	PROTOCOL_ICMPV6 = 58,
-	PROTOCOL_DESTINATION = 60,
-};
-
-struct reader {
-	const uint8_t *at;
-	size_t left;
-};
-
-/* The packet under check, as far as it has been read. */
-struct check {
-	const struct ingress_source *source;
-	struct ingress_packet *out;
-	const uint8_t *packet;
-	const uint8_t *src, *dst; /* 4 or 16 bytes */
-	uint8_t hop_limit;
-	bool fragmented; /* a fragment header was there, also alone */
-};
-
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)be16(p) << 16 | be16(p + 2);
-}
-
-static void reader_skip(struct reader *r, size_t n)
-{
-	r->at += n;
-	r->left -= n;
-}
-
-static bool is_outside(const struct check *c)
-{
-	return c->source->ours != NULL;
-}
 
 /* ---- addresses ------------------------------------------------------------- */
 
@@ -107,7 +56,7 @@ static bool ipv4_is_reserved(const uint8_t *ip)
 	return (ip[0] & 0xf0) == 0xf0;
 }
 
-static bool ipv4_source_martian(const struct check *c, uint8_t protocol)
+static bool ipv4_source_martian(const struct ingress_state *c, uint8_t protocol)
 {
 	const uint8_t *ip = c->src;
 
@@ -125,50 +74,7 @@ static bool ipv4_destination_martian(const uint8_t *ip)
 	return ip[0] == 0 || ip[0] == 127;
 }
 
-static bool ipv6_is_multicast(const uint8_t *ip)
-{
-	return ip[0] == 0xff;
-}
-
-static bool ipv6_is_link_local(const uint8_t *ip)
-{
-	return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
-}
-
-static bool ipv6_has_prefix(const uint8_t *ip, const uint8_t *prefix, size_t n)
-{
-	return memcmp(ip, prefix, n) == 0;
-}
-
-static bool ipv6_is_any(const uint8_t *ip)
-{
-	static const uint8_t any[16];
-
-	return ipv6_has_prefix(ip, any, 16);
-}
-
-/* ::1 and ::ffff:0:0/96, which never travel on a link. */
-static bool ipv6_is_internal(const uint8_t *ip)
-{
-	static const uint8_t loopback[16] = { [15] = 1 };
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return ipv6_has_prefix(ip, loopback, 16) || ipv6_has_prefix(ip, mapped, 12);
-}
-
-static bool ipv6_is_solicited_node(const uint8_t *ip)
-{
-	static const uint8_t prefix[13] = {
-		0xff,
-		0x02,
-		[11] = 0x01,
-		[12] = 0xff,
-	};
-
-	return ipv6_has_prefix(ip, prefix, 13);
-}
-
-static bool ipv6_source_martian(const struct check *c)
+static bool ipv6_source_martian(const struct ingress_state *c)
 {
 	if (ipv6_is_any(c->src))
 		return !ipv6_is_multicast(c->dst);
@@ -182,306 +88,6 @@ static bool ipv6_destination_martian(const uint8_t *ip)
 	if (ipv6_is_multicast(ip))
 		return (ip[1] & 0x0f) <= 1;
 	return ipv6_is_any(ip) || ipv6_is_internal(ip);
-}
-
-/* ---- transport headers ------------------------------------------------------ */
-
-/* One TCP option whose kind and length have been read; @at is its kind. */
-static bool tcp_option_valid(const uint8_t *at, uint8_t len, bool is_syn)
-{
-	switch (at[0]) {
-	case 2: /* maximum segment size */
-		return is_syn && len == 4 && be16(at + 2) >= TCP_MSS_MIN;
-	case 3: /* window scale */
-		return is_syn && len == 3;
-	case 4: /* SACK permitted */
-		return is_syn && len == 2;
-	case 5: /* SACK, one to four blocks */
-		return len == 10 || len == 18 || len == 26 || len == 34;
-	case 8: /* timestamps */
-		return len == 10;
-	default:
-		return true;
-	}
-}
-
-static bool tcp_options_valid(struct reader r, bool is_syn)
-{
-	while (r.left > 0) {
-		uint8_t len;
-
-		if (r.at[0] == 0)
-			return true;
-		if (r.at[0] == 1) {
-			reader_skip(&r, 1);
-			continue;
-		}
-		if (r.left < 2)
-			return false;
-		len = r.at[1];
-		if (len < 2 || len > r.left || !tcp_option_valid(r.at, len, is_syn))
-			return false;
-		reader_skip(&r, len);
-	}
-	return true;
-}
-
-static enum table_drop check_tcp(const struct check *c, struct reader r)
-{
-	struct reader options;
-	size_t header;
-	bool is_syn;
-
-	(void)c;
-	if (r.left < 20)
-		return TABLE_DROP_SHORT;
-	header = (size_t)(r.at[12] >> 4) * 4;
-	if (header < 20 || header > r.left)
-		return TABLE_DROP_TRANSPORT;
-	is_syn = r.at[13] & 0x02;
-	options.at = r.at + 20;
-	options.left = header - 20;
-	return tcp_options_valid(options, is_syn) ? INGRESS_ACCEPTED : TABLE_DROP_TRANSPORT;
-}
-
-static enum table_drop check_udp(const struct check *c, struct reader r)
-{
-	bool is_fragment = c->out->flags & INGRESS_FRAGMENT;
-	uint16_t len;
-
-	if (r.left < 8)
-		return TABLE_DROP_SHORT;
-	len = be16(r.at + 4);
-	/* lwIP takes what IP says; so the two must agree. */
-	if (len < 8 || (is_fragment ? len <= r.left : len != r.left))
-		return TABLE_DROP_TRANSPORT;
-	/* RFC 8200 8.1: over IPv6 the checksum is not optional. */
-	if (c->out->family == ADDRESS_IPV6 && be16(r.at + 6) == 0 && is_outside(c))
-		return TABLE_DROP_TRANSPORT;
-	return INGRESS_ACCEPTED;
-}
-
-/* RFC 792: errors quote an IP header and 64 bits behind it. */
-static enum table_drop check_icmp(const struct check *c, struct reader r)
-{
-	static const uint8_t min[] = {
-		[3] = 36,
-		[4] = 36,
-		[5] = 36,
-		[11] = 36,
-		[12] = 36,
-	};
-	uint8_t type;
-
-	(void)c;
-	if (r.left < 8)
-		return TABLE_DROP_SHORT;
-	type = r.at[0];
-	if (type < sizeof(min) && r.left < min[type])
-		return TABLE_DROP_TRANSPORT;
-	return INGRESS_ACCEPTED;
-}
-
-static enum table_drop check_igmp(const struct check *c, struct reader r)
-{
-	if (r.left < 8)
-		return TABLE_DROP_SHORT;
-	if (c->fragmented)
-		return TABLE_DROP_TRANSPORT;
-	c->out->flags |= INGRESS_GROUP;
-	return INGRESS_ACCEPTED;
-}
-
-/* ---- ICMPv6, and neighbour discovery (RFC 4861) in it ----------------------- */
-
-enum icmpv6_type {
-	ICMPV6_UNREACHABLE = 1,
-	ICMPV6_TOO_BIG = 2,
-	ICMPV6_TIME_EXCEEDED = 3,
-	ICMPV6_PARAMETER = 4,
-	ICMPV6_MLD_QUERY = 130,
-	ICMPV6_MLD_REPORT = 131,
-	ICMPV6_MLD_DONE = 132,
-	ICMPV6_ROUTER_SOLICIT = 133,
-	ICMPV6_ROUTER_ADVERT = 134,
-	ICMPV6_NEIGHBOUR_SOLICIT = 135,
-	ICMPV6_NEIGHBOUR_ADVERT = 136,
-	ICMPV6_REDIRECT = 137,
-};
-
-enum nd_option {
-	ND_OPTION_SOURCE = 1,
-	ND_OPTION_TARGET = 2,
-	ND_OPTION_PREFIX = 3,
-	ND_OPTION_REDIRECTED = 4,
-	ND_OPTION_MTU = 5,
-	ND_OPTION_COUNT,
-};
-
-enum icmpv6_class {
-	ICMPV6_CLASS_PLAIN,
-	ICMPV6_CLASS_ERROR,
-	ICMPV6_CLASS_MLD,
-	ICMPV6_CLASS_ND,
-};
-
-static const struct icmpv6_rule {
-	uint8_t min;	  /* bytes of the fixed part */
-	uint8_t class;	  /* enum icmpv6_class */
-	bool from_router; /* the source must be link-local */
-} icmpv6_rules[] = {
-	[ICMPV6_UNREACHABLE] = { 48, ICMPV6_CLASS_ERROR, false },
-	[ICMPV6_TOO_BIG] = { 48, ICMPV6_CLASS_ERROR, false },
-	[ICMPV6_TIME_EXCEEDED] = { 48, ICMPV6_CLASS_ERROR, false },
-	[ICMPV6_PARAMETER] = { 48, ICMPV6_CLASS_ERROR, false },
-	[ICMPV6_MLD_QUERY] = { 24, ICMPV6_CLASS_MLD, true },
-	[ICMPV6_MLD_REPORT] = { 24, ICMPV6_CLASS_MLD, false },
-	[ICMPV6_MLD_DONE] = { 24, ICMPV6_CLASS_MLD, false },
-	[ICMPV6_ROUTER_SOLICIT] = { 8, ICMPV6_CLASS_ND, false },
-	[ICMPV6_ROUTER_ADVERT] = { 16, ICMPV6_CLASS_ND, true },
-	[ICMPV6_NEIGHBOUR_SOLICIT] = { 24, ICMPV6_CLASS_ND, false },
-	[ICMPV6_NEIGHBOUR_ADVERT] = { 24, ICMPV6_CLASS_ND, false },
-	[ICMPV6_REDIRECT] = { 40, ICMPV6_CLASS_ND, true },
-};
-
-/* Exact or least length of each option, in units of 8 bytes. */
-static const uint8_t nd_option_min[] = {
-	[ND_OPTION_SOURCE] = 1,
-	[ND_OPTION_TARGET] = 1,
-	[ND_OPTION_PREFIX] = 4,
-	[ND_OPTION_REDIRECTED] = 1,
-	[ND_OPTION_MTU] = 1,
-};
-_Static_assert(sizeof(nd_option_min) == ND_OPTION_COUNT, "one minimum an option");
-
-/* A prefix that hosts could take addresses from: lwIP takes any. */
-static bool nd_prefix_valid(const uint8_t *option)
-{
-	const uint8_t *prefix = option + 16;
-	static const uint8_t zero[12];
-
-	return option[2] <= 128 && !ipv6_is_multicast(prefix) && !ipv6_is_internal(prefix) &&
-		!ipv6_has_prefix(prefix, zero, sizeof(zero));
-}
-
-static bool nd_options_valid(struct reader r, bool source_allowed)
-{
-	while (r.left > 0) {
-		uint8_t type;
-		size_t len;
-
-		if (r.left < 8)
-			return false;
-		type = r.at[0];
-		len = (size_t)r.at[1] * 8;
-		if (len == 0 || len > r.left)
-			return false;
-		if (type < ND_OPTION_COUNT && r.at[1] < nd_option_min[type])
-			return false;
-		if (type == ND_OPTION_PREFIX && !nd_prefix_valid(r.at))
-			return false;
-		if (type == ND_OPTION_SOURCE && !source_allowed)
-			return false;
-		reader_skip(&r, len);
-	}
-	return true;
-}
-
-static bool nd_targets_valid(const struct check *c, struct reader r)
-{
-	switch (r.at[0]) {
-	case ICMPV6_NEIGHBOUR_SOLICIT:
-		/* RFC 4861 7.1.1: duplicate address detection asks everybody. */
-		if (ipv6_is_any(c->src) && !ipv6_is_solicited_node(c->dst))
-			return false;
-		return !ipv6_is_multicast(r.at + 8);
-	case ICMPV6_NEIGHBOUR_ADVERT:
-		/* 7.1.2: an answer to everybody was not asked for. */
-		if (ipv6_is_multicast(c->dst) && (r.at[4] & 0x40))
-			return false;
-		return !ipv6_is_multicast(r.at + 8);
-	case ICMPV6_REDIRECT:
-		return !ipv6_is_multicast(r.at + 8) && !ipv6_is_multicast(r.at + 24);
-	default:
-		return true;
-	}
-}
-
-static enum table_drop check_nd(const struct check *c, struct reader r,
-	const struct icmpv6_rule *rule)
-{
-	struct reader options = r;
-
-	if (c->fragmented || r.at[1] != 0 || c->hop_limit != HOP_LIMIT_ON_LINK)
-		return TABLE_DROP_TRANSPORT;
-	reader_skip(&options, rule->min);
-	if (!nd_targets_valid(c, r) || !nd_options_valid(options, !ipv6_is_any(c->src)))
-		return TABLE_DROP_TRANSPORT;
-	return INGRESS_ACCEPTED;
-}
-
-static enum table_drop check_mld(const struct check *c)
-{
-	if (c->fragmented || c->hop_limit != 1)
-		return TABLE_DROP_TRANSPORT;
-	c->out->flags |= INGRESS_GROUP;
-	return INGRESS_ACCEPTED;
-}
-
-static enum table_drop check_icmpv6(const struct check *c, struct reader r)
-{
-	const struct icmpv6_rule *rule;
-
-	if (r.left < 8)
-		return TABLE_DROP_SHORT;
-	if (r.at[0] >= sizeof(icmpv6_rules) / sizeof(icmpv6_rules[0]))
-		return INGRESS_ACCEPTED;
-	rule = &icmpv6_rules[r.at[0]];
-	if (r.left < rule->min)
-		return TABLE_DROP_TRANSPORT;
-	if (rule->from_router && !ipv6_is_link_local(c->src))
-		return TABLE_DROP_MARTIAN;
-	switch ((enum icmpv6_class)rule->class) {
-	case ICMPV6_CLASS_ERROR:
-		/* RFC 8201 4: less is not a path MTU; lwIP would believe it. */
-		if (r.at[0] == ICMPV6_TOO_BIG && be32(r.at + 4) < IPV6_MTU_MIN)
-			return TABLE_DROP_TRANSPORT;
-		return INGRESS_ACCEPTED;
-	case ICMPV6_CLASS_MLD:
-		return check_mld(c);
-	case ICMPV6_CLASS_ND:
-		return check_nd(c, r, rule);
-	case ICMPV6_CLASS_PLAIN:
-		return INGRESS_ACCEPTED;
-	}
-	return INGRESS_ACCEPTED;
-}
-
-static const struct {
-	uint8_t family;
-	uint8_t protocol;
-	enum table_drop (*check)(const struct check *c, struct reader r);
-} transports[] = {
-	{ ADDRESS_IPV4, PROTOCOL_TCP, check_tcp },
-	{ ADDRESS_IPV6, PROTOCOL_TCP, check_tcp },
-	{ ADDRESS_IPV4, PROTOCOL_UDP, check_udp },
-	{ ADDRESS_IPV6, PROTOCOL_UDP, check_udp },
-	{ ADDRESS_IPV4, PROTOCOL_ICMP, check_icmp },
-	{ ADDRESS_IPV6, PROTOCOL_ICMPV6, check_icmpv6 },
-	{ ADDRESS_IPV4, PROTOCOL_IGMP, check_igmp },
-};
-
-/* Protocols that lwIP does not parse pass: raw sockets take them. */
-static enum table_drop check_transport(const struct check *c, struct reader r)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
-		if (transports[i].family == c->out->family &&
-			transports[i].protocol == c->out->protocol)
-			return transports[i].check(c, r);
-	}
-	return INGRESS_ACCEPTED;
 }
 
 /* ---- IPv4 ------------------------------------------------------------------- */
@@ -523,7 +129,7 @@ static bool ipv4_checksum_valid(const uint8_t *header, size_t len)
 }
 
 /* @r: the fragment's data. */
-static enum table_drop ipv4_fragment(struct check *c, struct reader r)
+static enum table_drop ipv4_fragment(struct ingress_state *c, struct reader r)
 {
 	uint16_t field = be16(c->packet + 6);
 	bool more = field & IPV4_FRAGMENT_MORE;
@@ -543,7 +149,7 @@ static enum table_drop ipv4_fragment(struct check *c, struct reader r)
 	return INGRESS_ACCEPTED;
 }
 
-static enum table_drop check_ipv4(struct check *c, struct reader r)
+static enum table_drop check_ipv4(struct ingress_state *c, struct reader r)
 {
 	struct reader options;
 	enum table_drop drop;
@@ -573,7 +179,7 @@ static enum table_drop check_ipv4(struct check *c, struct reader r)
 	drop = ipv4_fragment(c, r);
 	if (drop != INGRESS_ACCEPTED || c->out->fragment_offset > 0)
 		return drop;
-	return check_transport(c, r);
+	return ingress_check_transport(c, r);
 }
 
 /* ---- IPv6 ------------------------------------------------------------------- */
@@ -620,7 +226,7 @@ static enum table_drop ipv6_extension(struct reader *r, uint8_t type)
 }
 
 /* @r: at the fragment header; moved behind it. */
-static enum table_drop ipv6_fragment(struct check *c, struct reader *r)
+static enum table_drop ipv6_fragment(struct ingress_state *c, struct reader *r)
 {
 	size_t unfragmentable = (size_t)(r->at - c->packet) - IPV6_HEADER;
 	uint32_t offset, id;
@@ -650,7 +256,7 @@ static enum table_drop ipv6_fragment(struct check *c, struct reader *r)
  * Walks the chain from the IPv6 header on. What a fragment with an offset
  * holds is not headers, so the walk ends there.
  */
-static enum table_drop ipv6_extensions(struct check *c, struct reader *r, uint8_t *type)
+static enum table_drop ipv6_extensions(struct ingress_state *c, struct reader *r, uint8_t *type)
 {
 	const uint8_t *next = c->packet + 6, *first = r->at;
 	int n;
@@ -680,7 +286,7 @@ static enum table_drop ipv6_extensions(struct check *c, struct reader *r, uint8_
 	}
 }
 
-static enum table_drop check_ipv6(struct check *c, struct reader r)
+static enum table_drop check_ipv6(struct ingress_state *c, struct reader r)
 {
 	enum table_drop drop;
 	uint8_t type;
@@ -703,7 +309,7 @@ static enum table_drop check_ipv6(struct check *c, struct reader r)
 	if (drop != INGRESS_ACCEPTED)
 		return drop;
 	c->out->protocol = type;
-	drop = c->out->fragment_offset > 0 ? INGRESS_ACCEPTED : check_transport(c, r);
+	drop = c->out->fragment_offset > 0 ? INGRESS_ACCEPTED : ingress_check_transport(c, r);
 	if (c->out->flags & INGRESS_FRAGMENT)
 		/* Fragments belong together by what follows their header. */
 		c->out->protocol = c->packet[c->out->payload_at - 8];
@@ -716,7 +322,7 @@ enum table_drop ingress_check(const uint8_t *packet, size_t len,
 	const struct ingress_source *source, struct ingress_packet *out)
 {
 	struct ingress_packet found = { 0 };
-	struct check c = { .source = source, .out = &found, .packet = packet };
+	struct ingress_state c = { .source = source, .out = &found, .packet = packet };
 	struct reader r = { .at = packet, .left = len };
 	enum table_drop drop;
 
