@@ -116,13 +116,14 @@ static ssize_t send_message(const struct datagram_send *op)
 	struct msghdr message = { .msg_iov = parts };
 	size_t total = iov_total(params->iov, params->n_iov);
 	void *bounce = NULL;
+	size_t n_parts;
 	ssize_t n;
 
 	parts[0].iov_base = (void *)&op->header;
 	parts[0].iov_len = sizeof(op->header);
 	if (params->n_iov <= IOV_WINDOW) {
-		message.msg_iovlen = 1;
-		message.msg_iovlen += iov_window(parts + 1, IOV_WINDOW, params->iov, params->n_iov, 0);
+		n_parts = iov_window(parts + 1, IOV_WINDOW, params->iov, params->n_iov, 0);
+		message.msg_iovlen = 1 + n_parts;
 	} else {
 		bounce = malloc(total + 1);
 		if (!bounce)
@@ -214,6 +215,7 @@ static ssize_t receive_message(struct datagram_recv *op, int flags, size_t *payl
 	const struct recv_params *params = op->params;
 	struct iovec parts[1 + IOV_WINDOW];
 	struct msghdr message = { .msg_iov = parts };
+	size_t n_parts;
 	ssize_t n;
 
 	parts[0].iov_base = &op->header;
@@ -223,8 +225,8 @@ static ssize_t receive_message(struct datagram_recv *op, int flags, size_t *payl
 		parts[1].iov_len = op->n_bounce;
 		message.msg_iovlen = 2;
 	} else {
-		message.msg_iovlen = 1;
-		message.msg_iovlen += iov_window(parts + 1, IOV_WINDOW, params->iov, params->n_iov, 0);
+		n_parts = iov_window(parts + 1, IOV_WINDOW, params->iov, params->n_iov, 0);
+		message.msg_iovlen = 1 + n_parts;
 	}
 	n = recvmsg(op->h->fd, &message, MSG_DONTWAIT | flags);
 	if (n < 0)

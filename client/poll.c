@@ -6,9 +6,9 @@
  * most of what poll(2) must say. Three things only the table knows: an error is
  * pending (POLLERR), a TCP socket is not connected (POLLHUP), it is listening
  * (no POLLOUT). They are there before the kernel's poll is entered, or come
- * with an event that the kernel shows: the end of the stream. So streams are
- * polled for POLLRDHUP besides what the caller wants, and the records are
- * looked at before and after.
+ * with an event that the kernel shows: the end of the stream, or of a connect.
+ * So streams are polled for those besides what the caller wants, and the
+ * records are looked at before and after.
  */
 #include "client/holder.h"
 #include "client/deadline.h"
@@ -31,6 +31,29 @@ struct poll_set {
 	struct pollfd small[SMALL_SET];
 };
 
+/*
+ * Whether the channel shows the end that the record tells already. The daemon
+ * publishes first; until the channel follows, nothing has happened.
+ */
+static bool end_is_visible(const struct holder *h)
+{
+	short sign = holder_was_connected(h) ? POLLRDHUP : POLLOUT;
+	struct pollfd p = { .fd = h->fd, .events = sign };
+
+	return poll(&p, 1, 0) == 1 && p.revents & (sign | POLLHUP);
+}
+
+static short adjust_stream(const struct holder *h, short revents)
+{
+	if (h->record.state == TABLE_STATE_LISTEN)
+		return revents & (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
+	if (h->record.state != TABLE_STATE_CLOSED || holder_is_connecting(h))
+		return revents;
+	if (!end_is_visible(h))
+		return revents & (short)~POLLERR;
+	return revents | POLLHUP;
+}
+
 short usocket_adjust_events(int fd, short revents)
 {
 	struct holder h;
@@ -44,18 +67,17 @@ short usocket_adjust_events(int fd, short revents)
 		revents |= POLLERR;
 	if (h.view != HOLDER_SEEN || !holder_is_stream(&h))
 		return revents;
-	if (h.record.state == TABLE_STATE_CLOSED && !holder_is_connecting(&h))
-		revents |= POLLHUP;
-	if (h.record.state == TABLE_STATE_LISTEN)
-		revents &= (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
-	return revents;
+	return adjust_stream(&h, revents);
 }
 
-static bool is_stream(int fd)
+/* What the kernel is asked about @fd besides what the caller wants. */
+static short extra_interest(int fd)
 {
 	struct holder h;
 
-	return fd >= 0 && holder_look(&h, fd) == 0 && holder_is_stream(&h);
+	if (fd < 0 || holder_look(&h, fd) < 0 || !holder_is_stream(&h))
+		return 0;
+	return holder_was_connected(&h) ? POLLRDHUP : POLLRDHUP | POLLOUT;
 }
 
 static int set_init(struct poll_set *set, struct pollfd *fds, nfds_t n)
@@ -68,8 +90,7 @@ static int set_init(struct poll_set *set, struct pollfd *fds, nfds_t n)
 	for (nfds_t i = 0; i < n; i++) {
 		set->kernel[i] = fds[i];
 		set->kernel[i].revents = 0;
-		if (is_stream(fds[i].fd))
-			set->kernel[i].events |= POLLRDHUP;
+		set->kernel[i].events |= extra_interest(fds[i].fd);
 	}
 	return 0;
 }
@@ -82,6 +103,17 @@ static void set_fini(void *arg)
 		free(set->kernel);
 }
 
+/* All that is to be said of one descriptor after the kernel's poll. */
+static short merge_one(struct pollfd kernel)
+{
+	short revents = usocket_adjust_events(kernel.fd, kernel.revents);
+
+	/* What the record adds may be newer than what the kernel said. */
+	if (revents & ~kernel.revents && poll(&kernel, 1, 0) == 1)
+		revents |= kernel.revents;
+	return revents;
+}
+
 /* Puts the caller's revents together; returns how many are not 0. */
 static int set_merge(struct poll_set *set)
 {
@@ -89,7 +121,7 @@ static int set_merge(struct poll_set *set)
 
 	for (nfds_t i = 0; i < set->n; i++) {
 		short wanted = (short)(set->caller[i].events | POLLERR | POLLHUP | POLLNVAL);
-		short revents = usocket_adjust_events(set->caller[i].fd, set->kernel[i].revents);
+		short revents = merge_one(set->kernel[i]);
 
 		set->caller[i].revents = (short)(revents & wanted);
 		if (set->caller[i].revents)

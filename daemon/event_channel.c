@@ -9,9 +9,9 @@
  * the end is orderly: half-close, then wait for the client's close, and only
  * then close; the wait is bounded.
  *
- * States: open; finishing (half-closed, deadline armed); closed (the owner
- * has been told, no event and no descriptor is left: the owner may have its
- * reasons to stay). The owner frees in any of them.
+ * States: open; finishing (half-closed, deadline armed); closed (descriptor
+ * and events are gone, the owner has been told). The owner frees in any of
+ * them.
  */
 #include "daemon/event_channel.h"
 
@@ -123,6 +123,8 @@ void event_channel_free(struct event_channel *channel)
 
 int event_channel_send(struct event_channel *channel, const uint8_t *buf, size_t len)
 {
+	if (channel->fd < 0)
+		return -EPIPE;
 	if (send(channel->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
 	return 0;
@@ -132,6 +134,8 @@ void event_channel_finish(struct event_channel *channel)
 {
 	const struct timeval timeout = { .tv_sec = FINISH_TIMEOUT_S };
 
+	if (channel->fd < 0)
+		return;
 	shutdown(channel->fd, SHUT_WR);
 	event_add(channel->deadline, &timeout);
 }

@@ -239,7 +239,8 @@ static int start(struct app *app)
 
 static int serve(struct app *app)
 {
-	const char *place = app->listen_fd < 0 ? app->daemon.config.socket : "the socket it was given";
+	const char *place =
+		app->listen_fd < 0 ? app->daemon.config.socket : "the socket it was given";
 	int r = start(app);
 
 	if (r == 0) {

@@ -10,10 +10,10 @@
 
 /* All zero is an empty one. */
 struct buffer {
-	char *bytes;	/* owned; NULL: none yet */
-	size_t start;	/* index of the first byte that is left */
-	size_t n;	/* bytes that are left */
-	size_t size;	/* bytes allocated */
+	char *bytes;  /* owned; NULL: none yet */
+	size_t start; /* index of the first byte that is left */
+	size_t n;     /* bytes that are left */
+	size_t size;  /* bytes allocated */
 };
 
 /* Frees the bytes; empty afterwards, and usable again. */

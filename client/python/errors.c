@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 512
+#define TEXT_MAX	512
 #define SOCKET_PATH_MAX 256
 
 typedef void (*text_fn)(char text[TEXT_MAX]);
@@ -43,8 +43,9 @@ static void text_no_daemon(char text[TEXT_MAX])
 
 	usocket_socket_path(path, sizeof(path));
 	snprintf(text, TEXT_MAX,
-		 "cannot reach usocketd at %s: is it running? Start it with "
-		 "\"systemctl start usocketd\", or run \"usocketd\"", path);
+		"cannot reach usocketd at %s: is it running? Start it with "
+		"\"systemctl start usocketd\", or run \"usocketd\"",
+		path);
 }
 
 /* The number is also an ordinary answer to a protocol that does not fit. */
@@ -54,14 +55,14 @@ static void text_versions(char text[TEXT_MAX])
 
 	usocket_versions(&v, sizeof(v));
 	if (v.daemon_min == 0 ||
-	    (v.daemon_min <= v.library_max && v.library_min <= v.daemon_max)) {
+		(v.daemon_min <= v.library_max && v.library_min <= v.daemon_max)) {
 		snprintf(text, TEXT_MAX, "%s", strerror(EPROTONOSUPPORT));
 		return;
 	}
 	snprintf(text, TEXT_MAX,
-		 "usocketd %s speaks protocol versions %u to %u, this library %u to %u: "
-		 "install the same release of both",
-		 v.daemon, v.daemon_min, v.daemon_max, v.library_min, v.library_max);
+		"usocketd %s speaks protocol versions %u to %u, this library %u to %u: "
+		"install the same release of both",
+		v.daemon, v.daemon_min, v.daemon_max, v.library_min, v.library_max);
 }
 
 static void text_session_access(char text[TEXT_MAX])
@@ -70,7 +71,7 @@ static void text_session_access(char text[TEXT_MAX])
 
 	usocket_socket_path(path, sizeof(path));
 	snprintf(text, TEXT_MAX,
-		 "not permitted to use usocketd at %s: is this user in its group?", path);
+		"not permitted to use usocketd at %s: is this user in its group?", path);
 }
 
 static const struct {

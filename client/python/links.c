@@ -42,7 +42,7 @@ static PyObject *address_or_none(const struct usocket_address *address)
 	char text[INET6_ADDRSTRLEN];
 
 	if (address->family == AF_UNSPEC ||
-	    !inet_ntop(address->family, address->ip, text, sizeof(text)))
+		!inet_ntop(address->family, address->ip, text, sizeof(text)))
 		return new_none();
 	return PyUnicode_FromString(text);
 }
@@ -65,25 +65,24 @@ static PyObject *address_list(const struct usocket_address *addresses, size_t n)
 static PyObject *make_link(const struct usocket_link_info *link)
 {
 	return Py_BuildValue("{sI sN sN si ss sN sN sI sN sN sN sN sN sN sN sN sN sN}",
-			     "index", (unsigned int)link->index,
-			     "name", text_or_none(link->name, sizeof(link->name)),
-			     "driver", text_or_none(link->driver, sizeof(link->driver)),
-			     "state", (int)link->state,
-			     "state_name", usocket_link_state_name(link->state),
-			     "cause", text_or_none(link->cause, sizeof(link->cause)),
-			     "default", PyBool_FromLong(link->is_default),
-			     "mtu", (unsigned int)link->mtu,
-			     "address", address_or_none(&link->address4),
-			     "gateway", address_or_none(&link->gateway4),
-			     "addresses6", address_list(link->addresses6, link->n_addresses6),
-			     "dns", address_list(link->dns, link->n_dns),
-			     "operator", text_or_none(link->operator_name,
-						      sizeof(link->operator_name)),
-			     "radio", text_or_none(link->radio, sizeof(link->radio)),
-			     "rssi_dbm", signal_or_none(link->rssi_dbm),
-			     "rsrp_dbm", signal_or_none(link->rsrp_dbm),
-			     "rsrq_db", signal_or_none(link->rsrq_db),
-			     "sinr_db", signal_or_none(link->sinr_db));
+		"index", (unsigned int)link->index,
+		"name", text_or_none(link->name, sizeof(link->name)),
+		"driver", text_or_none(link->driver, sizeof(link->driver)),
+		"state", (int)link->state,
+		"state_name", usocket_link_state_name(link->state),
+		"cause", text_or_none(link->cause, sizeof(link->cause)),
+		"default", PyBool_FromLong(link->is_default),
+		"mtu", (unsigned int)link->mtu,
+		"address", address_or_none(&link->address4),
+		"gateway", address_or_none(&link->gateway4),
+		"addresses6", address_list(link->addresses6, link->n_addresses6),
+		"dns", address_list(link->dns, link->n_dns),
+		"operator", text_or_none(link->operator_name, sizeof(link->operator_name)),
+		"radio", text_or_none(link->radio, sizeof(link->radio)),
+		"rssi_dbm", signal_or_none(link->rssi_dbm),
+		"rsrp_dbm", signal_or_none(link->rsrp_dbm),
+		"rsrq_db", signal_or_none(link->rsrq_db),
+		"sinr_db", signal_or_none(link->sinr_db));
 }
 
 PyObject *links_list(PyObject *module, PyObject *unused)
@@ -91,7 +90,7 @@ PyObject *links_list(PyObject *module, PyObject *unused)
 	PyObject *list = PyList_New(0);
 	struct usocket_link_info link;
 	uint32_t cursor = 0;
-	int rc = 0;
+	int rc = 0, error = 0;
 
 	(void)module;
 	(void)unused;
@@ -100,6 +99,7 @@ PyObject *links_list(PyObject *module, PyObject *unused)
 
 		Py_BEGIN_ALLOW_THREADS
 		rc = usocket_next_link(&cursor, &link, sizeof(link));
+		error = errno;
 		Py_END_ALLOW_THREADS
 		if (rc <= 0)
 			break;
@@ -110,7 +110,7 @@ PyObject *links_list(PyObject *module, PyObject *unused)
 	}
 	if (list && rc < 0) {
 		Py_DECREF(list);
-		return errors_raise_session(errno);
+		return errors_raise_session(error);
 	}
 	return list;
 }

@@ -9,7 +9,7 @@
 #include <Python.h>
 
 struct module_state {
-	PyTypeObject *socket_type;	/* owned */
+	PyTypeObject *socket_type; /* owned */
 };
 
 /*

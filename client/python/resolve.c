@@ -26,7 +26,7 @@
 
 /* Arguments of getaddrinfo(), checked. */
 struct query {
-	PyObject *host_owner, *port_owner;	/* own references, or NULL */
+	PyObject *host_owner, *port_owner; /* own references, or NULL */
 	const char *host;
 	const char *service;
 	char port_text[PORT_TEXT_MAX];
@@ -35,7 +35,7 @@ struct query {
 };
 
 struct addrinfo *resolve_name(const char *host, const char *service,
-			      const struct addrinfo *hints, const struct deadline *deadline)
+	const struct addrinfo *hints, const struct deadline *deadline)
 {
 	struct addrinfo *result = NULL;
 	int rc, error;
@@ -107,13 +107,13 @@ static int parse_query(struct query *query, PyObject *args)
 
 	*query = (struct query){ .hints = { .ai_socktype = SOCK_STREAM } };
 	if (!PyArg_ParseTuple(args, "OO|iiii:getaddrinfo", &host, &port,
-			      &query->hints.ai_family, &query->hints.ai_socktype,
-			      &query->protocol, &query->hints.ai_flags))
+		    &query->hints.ai_family, &query->hints.ai_socktype,
+		    &query->protocol, &query->hints.ai_flags))
 		return -1;
 	if (query->hints.ai_socktype == 0)
 		query->hints.ai_socktype = SOCK_STREAM;
 	if (parse_port(query, port) < 0 ||
-	    sockaddr_parse_host(host, &query->host, &query->host_owner) < 0)
+		sockaddr_parse_host(host, &query->host, &query->host_owner) < 0)
 		return -1;
 	if (query->host[0] == '\0') {
 		query->host = NULL;
@@ -149,8 +149,8 @@ static int append_entry(PyObject *list, const struct query *query, const struct 
 
 	memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
 	tuple = Py_BuildValue("(iiisN)", entry->ai_family, query->hints.ai_socktype,
-			      query->protocol, query->host ? query->host : "",
-			      sockaddr_tuple(&address));
+		query->protocol, query->host ? query->host : "",
+		sockaddr_tuple(&address));
 	if (!tuple)
 		return -1;
 	rc = PyList_Append(list, tuple);
@@ -160,7 +160,7 @@ static int append_entry(PyObject *list, const struct query *query, const struct 
 
 /* Appends the entries whose being IPv4 is @ipv4. */
 static int append_entries(PyObject *list, const struct query *query,
-			  const struct addrinfo *entries, bool ipv4)
+	const struct addrinfo *entries, bool ipv4)
 {
 	for (; entries; entries = entries->ai_next) {
 		if ((entries->ai_family == AF_INET) != ipv4)
@@ -171,17 +171,31 @@ static int append_entries(PyObject *list, const struct query *query,
 	return 0;
 }
 
+static bool wants_ipv4_first(const struct query *query, const struct addrinfo *entries)
+{
+	const struct addrinfo *ipv4 = entries;
+	bool is_wanted;
+
+	while (ipv4 && ipv4->ai_family != AF_INET)
+		ipv4 = ipv4->ai_next;
+	/* It does not matter, or the daemon's order says so already. */
+	if (!ipv4 || ipv4 == entries || query->hints.ai_family != AF_UNSPEC)
+		return ipv4 == entries;
+	Py_BEGIN_ALLOW_THREADS
+	is_wanted = some_link_has_ipv4();
+	Py_END_ALLOW_THREADS
+	return is_wanted;
+}
+
 static PyObject *make_list(const struct query *query, const struct addrinfo *entries)
 {
-	bool ipv4_first = entries->ai_family == AF_INET;
+	bool ipv4_first = wants_ipv4_first(query, entries);
 	PyObject *list = PyList_New(0);
 
 	if (!list)
 		return NULL;
-	if (!ipv4_first && query->hints.ai_family == AF_UNSPEC)
-		ipv4_first = some_link_has_ipv4();
 	if (append_entries(list, query, entries, ipv4_first) < 0 ||
-	    append_entries(list, query, entries, !ipv4_first) < 0)
+		append_entries(list, query, entries, !ipv4_first) < 0)
 		Py_CLEAR(list);
 	return list;
 }

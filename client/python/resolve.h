@@ -14,7 +14,7 @@ struct addrinfo;
  * result is freed with usocket_freeaddrinfo(). NULL: an exception is set.
  */
 struct addrinfo *resolve_name(const char *host, const char *service,
-			      const struct addrinfo *hints, const struct deadline *deadline);
+	const struct addrinfo *hints, const struct deadline *deadline);
 
 /* getaddrinfo(host, port[, family[, type[, proto[, flags]]]]) */
 PyObject *resolve_getaddrinfo(PyObject *module, PyObject *args);

@@ -18,14 +18,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PORT_MAX 65535
+#define PORT_MAX     65535
 #define FLOWINFO_MAX 0xfffff
 /* An address, '%', a scope's number and the NUL. */
 #define HOST_TEXT_MAX (INET6_ADDRSTRLEN + 11)
 
 /* The parts of the Python object; borrowed from it but for owner. */
 struct parts {
-	PyObject *owner;	/* keeps host alive */
+	PyObject *owner; /* keeps host alive */
 	const char *host;
 	int port;
 	unsigned long flowinfo;
@@ -99,7 +99,7 @@ static int parse_parts(struct parts *parts, PyObject *object, int family)
 	*parts = (struct parts){ 0 };
 	if (!PyTuple_Check(object) && !PyList_Check(object)) {
 		PyErr_SetString(PyExc_TypeError,
-				"address must be a tuple or list (host, port)");
+			"address must be a tuple or list (host, port)");
 		return -1;
 	}
 	tuple = PySequence_Tuple(object);
@@ -132,7 +132,7 @@ static void make_ipv4(struct sockaddr_any *address, struct in_addr ip, int port)
 }
 
 static void make_ipv6(struct sockaddr_any *address, struct in6_addr ip,
-		      const struct parts *parts)
+	const struct parts *parts)
 {
 	struct sockaddr_in6 sin6 = {
 		.sin6_family = AF_INET6,
@@ -167,7 +167,7 @@ static bool parse_literal(struct sockaddr_any *address, const struct parts *part
 }
 
 static int look_up(struct sockaddr_any *address, const struct parts *parts,
-		   const struct socket_object *s, const struct deadline *deadline)
+	const struct socket_object *s, const struct deadline *deadline)
 {
 	struct addrinfo hints = { .ai_family = s->family, .ai_socktype = s->type };
 	struct addrinfo *result;
@@ -196,7 +196,7 @@ static int look_up(struct sockaddr_any *address, const struct parts *parts,
 }
 
 int sockaddr_parse(struct sockaddr_any *address, PyObject *object,
-		   const struct socket_object *s, const struct deadline *deadline)
+	const struct socket_object *s, const struct deadline *deadline)
 {
 	struct parts parts;
 	int rc = 0;

@@ -15,7 +15,7 @@ struct sockaddr_any {
 		struct sockaddr generic;
 		struct sockaddr_storage storage;
 	};
-	socklen_t len;		/* bytes; 0: no address */
+	socklen_t len; /* bytes; 0: no address */
 };
 
 /*
@@ -32,7 +32,7 @@ int sockaddr_parse_port(PyObject *object);
  * Returns 0, or -1 with an exception set.
  */
 int sockaddr_parse(struct sockaddr_any *address, PyObject *object,
-		   const struct socket_object *s, const struct deadline *deadline);
+	const struct socket_object *s, const struct deadline *deadline);
 
 /*
  * The host of @address as str (link-local ones with their scope), and its port.

@@ -34,7 +34,7 @@ PyObject *socket_bind(PyObject *self, PyObject *object)
 	struct sockaddr_any address;
 
 	if (sockaddr_parse(&address, object, s, &deadline) < 0 ||
-	    wait_request(s, do_bind, &address) < 0)
+		wait_request(s, do_bind, &address) < 0)
 		return NULL;
 	Py_RETURN_NONE;
 }
@@ -52,7 +52,7 @@ PyObject *socket_listen(PyObject *self, PyObject *args)
 	int backlog = BACKLOG_DEFAULT;
 
 	if (!PyArg_ParseTuple(args, "|i:listen", &backlog) ||
-	    wait_request((struct socket_object *)self, do_listen, &backlog) < 0)
+		wait_request((struct socket_object *)self, do_listen, &backlog) < 0)
 		return NULL;
 	Py_RETURN_NONE;
 }
@@ -63,7 +63,7 @@ static ssize_t do_accept(int fd, void *argument, int timeout_ms)
 
 	address->len = sizeof(address->storage);
 	return usocket_accept_timeout(fd, &address->generic, &address->len, SOCK_CLOEXEC,
-				      timeout_ms);
+		timeout_ms);
 }
 
 PyObject *socket_accept(PyObject *self, PyObject *unused)
@@ -85,7 +85,7 @@ PyObject *socket_accept(PyObject *self, PyObject *unused)
 	if (!accepted)
 		return NULL;
 	return Py_BuildValue("(NNi)", accepted, sockaddr_host(&address),
-			     sockaddr_port(&address));
+		sockaddr_port(&address));
 }
 
 struct connect_call {
@@ -105,7 +105,7 @@ static ssize_t do_connect(int fd, void *argument, int timeout_ms)
 
 /* None, for what is not TCP, dissolves the association, as AF_UNSPEC does. */
 static int parse_peer(struct sockaddr_any *address, PyObject *object,
-		      const struct socket_object *s, const struct deadline *deadline)
+	const struct socket_object *s, const struct deadline *deadline)
 {
 	if (object != Py_None || s->type == SOCK_STREAM)
 		return sockaddr_parse(address, object, s, deadline);
@@ -143,7 +143,7 @@ PyObject *socket_shutdown(PyObject *self, PyObject *args)
 	int how;
 
 	if (!PyArg_ParseTuple(args, "i:shutdown", &how) ||
-	    wait_request((struct socket_object *)self, do_shutdown, &how) < 0)
+		wait_request((struct socket_object *)self, do_shutdown, &how) < 0)
 		return NULL;
 	Py_RETURN_NONE;
 }

@@ -116,8 +116,8 @@ static int adopt_descriptor(struct socket_object *s, int fd)
 
 	Py_BEGIN_ALLOW_THREADS
 	rc = get_int_option(fd, SO_DOMAIN, &family) < 0 ||
-	     get_int_option(fd, SO_TYPE, &type) < 0 ||
-	     get_int_option(fd, SO_PROTOCOL, &protocol) < 0;
+		get_int_option(fd, SO_TYPE, &type) < 0 ||
+		get_int_option(fd, SO_PROTOCOL, &protocol) < 0;
 	error = errno;
 	Py_END_ALLOW_THREADS
 	if (rc) {
@@ -149,8 +149,8 @@ static int socket_init(PyObject *self, PyObject *args, PyObject *keywords)
 	PyObject *fileno = NULL;
 
 	if (!PyArg_ParseTupleAndKeywords(args, keywords, "|iii$O:socket", (char **)names,
-					 &family, &type, &protocol, &fileno) ||
-	    parse_fileno(fileno, &fd) < 0)
+		    &family, &type, &protocol, &fileno) ||
+		parse_fileno(fileno, &fd) < 0)
 		return -1;
 	close_descriptor(s);
 	if (fd >= 0)
@@ -170,8 +170,8 @@ static void socket_finalize(PyObject *self)
 
 	PyErr_Fetch(&type, &value, &traceback);
 	if (from_object(self)->fd >= 0 &&
-	    PyErr_ResourceWarning(self, 1, "unclosed %R", self) < 0 &&
-	    PyErr_ExceptionMatches(PyExc_Warning))
+		PyErr_ResourceWarning(self, 1, "unclosed %R", self) < 0 &&
+		PyErr_ExceptionMatches(PyExc_Warning))
 		PyErr_WriteUnraisable(self);
 	close_descriptor(from_object(self));
 	PyErr_Restore(type, value, traceback);
@@ -184,7 +184,7 @@ static PyObject *socket_repr(PyObject *self)
 	if (s->fd < 0)
 		return PyUnicode_FromString("<usocket.socket [closed]>");
 	return PyUnicode_FromFormat("<usocket.socket fd=%d, family=%d, type=%d, proto=%d>",
-				    s->fd, s->family, s->type, s->protocol);
+		s->fd, s->family, s->type, s->protocol);
 }
 
 static PyObject *socket_close(PyObject *self, PyObject *unused)
@@ -329,9 +329,9 @@ static PyMethodDef methods[] = {
 	{ "makefile", socket_makefile, METH_VARARGS, "makefile(mode='rb') -> the socket itself" },
 	{ "fileno", socket_fileno, METH_NOARGS, "fileno() -> the descriptor, -1 if closed" },
 	{ "getsocketsta", socket_getsocketsta, METH_NOARGS,
-	  "getsocketsta() -> 0 CLOSED .. 10 TIME_WAIT, -1 closed or not TCP" },
+		"getsocketsta() -> 0 CLOSED .. 10 TIME_WAIT, -1 closed or not TCP" },
 	{ "getsendacksize", socket_getsendacksize, METH_NOARGS,
-	  "getsendacksize() -> bytes the peer has acknowledged, -1 without a connection" },
+		"getsendacksize() -> bytes the peer has acknowledged, -1 without a connection" },
 	{ "__enter__", socket_enter, METH_NOARGS, NULL },
 	{ "__exit__", socket_exit, METH_VARARGS, NULL },
 	{ NULL, NULL, 0, NULL },
@@ -342,7 +342,7 @@ static PyMemberDef members[] = {
 	{ "type", T_INT, offsetof(struct socket_object, type), READONLY, NULL },
 	{ "proto", T_INT, offsetof(struct socket_object, protocol), READONLY, NULL },
 	{ "__weaklistoffset__", T_PYSSIZET, offsetof(struct socket_object, weakrefs), READONLY,
-	  NULL },
+		NULL },
 	{ NULL, 0, 0, 0, NULL },
 };
 

@@ -17,15 +17,14 @@
 
 /* All members are read and written with the GIL held. */
 struct socket_object {
-	PyObject_HEAD
-	int fd;			/* owned; -1: closed */
+	PyObject_HEAD int fd;	/* owned; -1: closed */
 	int family;		/* AF_INET, AF_INET6 */
 	int type;		/* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
 	int protocol;		/* as given to the constructor */
 	int64_t timeout_ns;	/* TIMEOUT_NONE; 0: non-blocking */
 	int deferred_error;	/* errno the next call reports, 0: none; a call
 				 * met it after it had something to return */
-	struct buffer pushback;	/* received, and not returned by any call yet */
+	struct buffer pushback; /* received, and not returned by any call yet */
 	PyObject *weakrefs;
 };
 

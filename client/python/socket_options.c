@@ -25,12 +25,12 @@
 #include <netinet/tcp.h>
 
 /* First of the module's own numbers; they follow the table's order. */
-#define OPTION_FIRST 0x7500
+#define OPTION_FIRST	 0x7500
 #define OPTION_VALUE_MAX 1024
 
 static const struct option {
 	const char *name;
-	int level;	/* the library's */
+	int level; /* the library's */
 	int option;
 } options[] = {
 	{ "SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR },
@@ -67,7 +67,7 @@ static const struct option {
 #define N_OPTIONS ((int)(sizeof(options) / sizeof(options[0])))
 
 struct option_call {
-	int level, option;	/* as the script gave them, then the library's */
+	int level, option; /* as the script gave them, then the library's */
 	void *value;
 	socklen_t len;
 };
@@ -113,7 +113,8 @@ static ssize_t do_getsockopt(int fd, void *argument, int timeout_ms)
 static PyObject *refuse(const struct option_call *call)
 {
 	PySys_WriteStderr("usocket: setsockopt: unknown option %d (level %d): use the names "
-			  "of the module\n", call->option, call->level);
+			  "of the module\n",
+		call->option, call->level);
 	return errors_raise(ENOPROTOOPT);
 }
 
@@ -194,13 +195,13 @@ static PyObject *get_tcp_info(PyObject *self)
 	if (wait_request(s, do_socket_info, &info) < 0)
 		return NULL;
 	return Py_BuildValue("{si sI sI sI sK sK sK}",
-			     "state", (int)info.state,
-			     "rtt_us", (unsigned int)info.rtt_us,
-			     "retransmits", (unsigned int)info.retransmissions,
-			     "unacked", (unsigned int)info.send_queue,
-			     "bytes_received", (unsigned long long)info.bytes_received,
-			     "bytes_sent", (unsigned long long)info.bytes_sent,
-			     "bytes_acked", (unsigned long long)info.bytes_acked);
+		"state", (int)info.state,
+		"rtt_us", (unsigned int)info.rtt_us,
+		"retransmits", (unsigned int)info.retransmissions,
+		"unacked", (unsigned int)info.send_queue,
+		"bytes_received", (unsigned long long)info.bytes_received,
+		"bytes_sent", (unsigned long long)info.bytes_sent,
+		"bytes_acked", (unsigned long long)info.bytes_acked);
 }
 
 /* An error that a call could not report is the pending one. */

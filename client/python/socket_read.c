@@ -30,15 +30,15 @@
 
 /* Outcomes of filling a buffer, beside -errno and WAIT_RAISED. */
 enum fill {
-	FILL_FULL,	/* as much as asked for */
-	FILL_END,	/* end of the stream, or of the datagram */
+	FILL_FULL, /* as much as asked for */
+	FILL_END,  /* end of the stream, or of the datagram */
 };
 
 /* A read under way. */
 struct reader {
 	struct socket_object *s;
 	struct deadline deadline;
-	ssize_t outcome;	/* enum fill, or as wait_call() */
+	ssize_t outcome; /* enum fill, or as wait_call() */
 };
 
 static struct reader reader_make(PyObject *self)

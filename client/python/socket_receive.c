@@ -21,7 +21,7 @@ struct receive_call {
 	void *buffer;
 	size_t len;
 	int flags;
-	struct sockaddr_any *address;	/* NULL: not wanted */
+	struct sockaddr_any *address; /* NULL: not wanted */
 };
 
 static ssize_t do_receive(int fd, void *argument, int timeout_ms)
@@ -32,7 +32,7 @@ static ssize_t do_receive(int fd, void *argument, int timeout_ms)
 		return usocket_recv_timeout(fd, call->buffer, call->len, call->flags, timeout_ms);
 	call->address->len = sizeof(call->address->storage);
 	return usocket_recvfrom_timeout(fd, call->buffer, call->len, call->flags,
-					&call->address->generic, &call->address->len, timeout_ms);
+		&call->address->generic, &call->address->len, timeout_ms);
 }
 
 static ssize_t do_getpeername(int fd, void *argument, int timeout_ms)
@@ -55,7 +55,7 @@ static void find_peer(struct socket_object *s, struct sockaddr_any *address)
 }
 
 static ssize_t from_socket(struct socket_object *s, const struct deadline *deadline,
-			   struct receive_call *call)
+	struct receive_call *call)
 {
 	int error = s->deferred_error;
 
@@ -64,7 +64,7 @@ static ssize_t from_socket(struct socket_object *s, const struct deadline *deadl
 }
 
 static ssize_t receive(struct socket_object *s, const struct deadline *deadline,
-		       struct receive_call *call)
+	struct receive_call *call)
 {
 	if (s->pushback.n == 0)
 		return from_socket(s, deadline, call);
@@ -74,7 +74,7 @@ static ssize_t receive(struct socket_object *s, const struct deadline *deadline,
 }
 
 ssize_t receive_fresh(struct socket_object *s, const struct deadline *deadline, void *buffer,
-		      size_t len, int flags)
+	size_t len, int flags)
 {
 	struct receive_call call = { .buffer = buffer, .len = len, .flags = flags };
 
@@ -82,7 +82,7 @@ ssize_t receive_fresh(struct socket_object *s, const struct deadline *deadline, 
 }
 
 ssize_t receive_some(struct socket_object *s, const struct deadline *deadline, void *buffer,
-		     size_t len)
+	size_t len)
 {
 	struct receive_call call = { .buffer = buffer, .len = len };
 
@@ -92,7 +92,7 @@ ssize_t receive_some(struct socket_object *s, const struct deadline *deadline, v
 PyObject *receive_to_bytes(struct socket_object *s, struct buffer *received)
 {
 	PyObject *bytes = PyBytes_FromStringAndSize(received->n ? received->bytes : "",
-						    (Py_ssize_t)received->n);
+		(Py_ssize_t)received->n);
 
 	if (!bytes)
 		buffer_move(&s->pushback, received);
@@ -132,7 +132,7 @@ static int receive_more(struct socket_object *s, struct buffer *received, size_t
 
 /* A new bytes object, or NULL with an exception set. */
 static PyObject *receive_bytes(struct socket_object *s, size_t size,
-			       struct sockaddr_any *address)
+	struct sockaddr_any *address)
 {
 	struct deadline deadline = deadline_start(s->timeout_ns);
 	size_t first = size < RECEIVE_BUFFER ? size : RECEIVE_BUFFER;
@@ -151,7 +151,7 @@ static PyObject *receive_bytes(struct socket_object *s, size_t size,
 	}
 	buffer_commit(&received, (size_t)got);
 	if ((size_t)got < first || first == size || s->type != SOCK_STREAM ||
-	    receive_more(s, &received, size) == 0)
+		receive_more(s, &received, size) == 0)
 		bytes = receive_to_bytes(s, &received);
 out:
 	buffer_fini(&received);

@@ -15,11 +15,11 @@
  * deferred, or else from the socket. Returns how many, or as wait_call().
  */
 ssize_t receive_some(struct socket_object *s, const struct deadline *deadline, void *buffer,
-		     size_t len);
+	size_t len);
 
 /* The same, leaving alone what was pushed back; @flags are recv(2)'s. */
 ssize_t receive_fresh(struct socket_object *s, const struct deadline *deadline, void *buffer,
-		      size_t len, int flags);
+	size_t len, int flags);
 
 /*
  * A new bytes object of what is in @received, which is empty afterwards. If

@@ -19,8 +19,8 @@
 
 struct send_call {
 	Py_buffer buffer;
-	size_t sent;	/* bytes queued so far */
-	struct sockaddr_any address;	/* sendto only */
+	size_t sent;		     /* bytes queued so far */
+	struct sockaddr_any address; /* sendto only */
 };
 
 static ssize_t do_send_all(int fd, void *argument, int timeout_ms)
@@ -31,7 +31,7 @@ static ssize_t do_send_all(int fd, void *argument, int timeout_ms)
 	int rc;
 
 	rc = usocket_sendall_timeout(fd, data + call->sent, (size_t)call->buffer.len - call->sent,
-				     0, timeout_ms, &sent);
+		0, timeout_ms, &sent);
 	call->sent += sent;
 	return rc;
 }
@@ -52,12 +52,12 @@ static ssize_t do_sendto(int fd, void *argument, int timeout_ms)
 	struct send_call *call = argument;
 
 	return usocket_sendto_timeout(fd, call->buffer.buf, (size_t)call->buffer.len, 0,
-				      &call->address.generic, call->address.len, timeout_ms);
+		&call->address.generic, call->address.len, timeout_ms);
 }
 
 /* Runs @fn, reporting first what an earlier call had to defer. */
 static ssize_t run(struct socket_object *s, const struct deadline *deadline, wait_fn fn,
-		   struct send_call *call)
+	struct send_call *call)
 {
 	int error = s->deferred_error;
 

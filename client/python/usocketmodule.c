@@ -27,7 +27,7 @@ static int module_exec(PyObject *module)
 
 	state->socket_type = socket_object_new_type(module);
 	if (!state->socket_type ||
-	    PyModule_AddObjectRef(module, "socket", (PyObject *)state->socket_type) < 0)
+		PyModule_AddObjectRef(module, "socket", (PyObject *)state->socket_type) < 0)
 		return -1;
 	if (constants_add(module) < 0 || socket_options_add_names(module) < 0)
 		return -1;
@@ -57,8 +57,8 @@ static void module_free(void *module)
 
 static PyMethodDef functions[] = {
 	{ "getaddrinfo", resolve_getaddrinfo, METH_VARARGS,
-	  "getaddrinfo(host, port[, family[, type[, proto[, flags]]]])\n"
-	  "-> [(family, type, proto, canonname, sockaddr), ...]" },
+		"getaddrinfo(host, port[, family[, type[, proto[, flags]]]])\n"
+		"-> [(family, type, proto, canonname, sockaddr), ...]" },
 	{ "_links", links_list, METH_NOARGS, NULL },
 	{ "_wait_link", links_wait, METH_O, NULL },
 	{ NULL, NULL, 0, NULL },

@@ -19,8 +19,8 @@
 #include <math.h>
 #include <time.h>
 
-#define NS_PER_S INT64_C(1000000000)
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S      INT64_C(1000000000)
+#define NS_PER_MS     INT64_C(1000000)
 #define TIMEOUT_MAX_S 1e9
 
 static int64_t now_ns(void)
@@ -87,7 +87,7 @@ int deadline_parse_timeout(PyObject *object, int64_t *timeout_ns)
 }
 
 ssize_t wait_call(struct socket_object *s, const struct deadline *deadline, wait_fn fn,
-		  void *argument)
+	void *argument)
 {
 	ssize_t result;
 	int error;

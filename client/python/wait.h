@@ -16,10 +16,10 @@
 struct deadline {
 	enum deadline_kind {
 		DEADLINE_NEVER,
-		DEADLINE_NOW,	/* non-blocking: do not wait at all */
+		DEADLINE_NOW, /* non-blocking: do not wait at all */
 		DEADLINE_TIMED,
 	} kind;
-	int64_t end_ns;		/* CLOCK_MONOTONIC, if TIMED */
+	int64_t end_ns; /* CLOCK_MONOTONIC, if TIMED */
 };
 
 /* The deadline of a call that begins now; @timeout_ns as in socket_object. */
@@ -51,7 +51,7 @@ typedef ssize_t (*wait_fn)(int fd, void *argument, int timeout_ms);
  * ends it. Returns what it returned, -errno, or WAIT_RAISED.
  */
 ssize_t wait_call(struct socket_object *s, const struct deadline *deadline, wait_fn fn,
-		  void *argument);
+	void *argument);
 
 /*
  * The same for requests, which the daemon answers at once, with the exception

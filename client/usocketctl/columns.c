@@ -15,12 +15,12 @@
 #include <string.h>
 
 struct columns {
-	struct column *columns;	/* owned */
+	struct column *columns; /* owned */
 	size_t n_columns;
-	char **cells;		/* owned, and each of them */
+	char **cells; /* owned, and each of them */
 	size_t n_cells;
-	size_t size;		/* cells there is room for */
-	bool failed;		/* out of memory: a cell is missing */
+	size_t size; /* cells there is room for */
+	bool failed; /* out of memory: a cell is missing */
 };
 
 struct columns *columns_new(const struct column *columns, size_t n)
@@ -115,7 +115,7 @@ static void print_blanks(size_t n, FILE *out)
 }
 
 static void print_cell(const struct columns *c, size_t column, const char *text, size_t width,
-		       FILE *out)
+	FILE *out)
 {
 	size_t blanks = width - text_width(text);
 

@@ -29,8 +29,7 @@ struct columns *columns_new(const struct column *columns, size_t n);
 void columns_free(struct columns *c);
 
 /* Adds the next cell: a row's from left to right, then the next row's. */
-__attribute__((format(printf, 2, 3)))
-void columns_add(struct columns *c, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void columns_add(struct columns *c, const char *format, ...);
 
 /*
  * Prints the titles, unless @rows_only, and the complete rows. Returns 0, or

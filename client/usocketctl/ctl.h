@@ -12,8 +12,8 @@ enum ctl_exit {
 	CTL_EXIT_OK = 0,
 	CTL_EXIT_FAILED = 1,
 	CTL_EXIT_USAGE = 2,
-	CTL_EXIT_UNREACHABLE = 3,	/* no daemon */
-	CTL_EXIT_DENIED = 4,		/* not permitted */
+	CTL_EXIT_UNREACHABLE = 3, /* no daemon */
+	CTL_EXIT_DENIED = 4,	  /* not permitted */
 };
 
 /* One bit an option; a command's row says which it takes. */
@@ -42,11 +42,11 @@ enum ctl_flag {
 
 /* What the command line says. Strings are the command line's own. */
 struct ctl_options {
-	uint32_t flags;		/* enum ctl_flag of the options given */
-	const char *socket;	/* CTL_SOCKET */
-	const char *program;	/* CTL_PROGRAM */
-	uint32_t pid;		/* CTL_PID */
-	const char *operand;	/* of the commands that take one */
+	uint32_t flags;	     /* enum ctl_flag of the options given */
+	const char *socket;  /* CTL_SOCKET */
+	const char *program; /* CTL_PROGRAM */
+	uint32_t pid;	     /* CTL_PID */
+	const char *operand; /* of the commands that take one */
 };
 
 /* Writes the result to @out; returns enum ctl_exit. */
@@ -54,9 +54,9 @@ typedef int (*ctl_run_fn)(const struct ctl_options *options, FILE *out);
 
 struct ctl_command {
 	const char *name;
-	const char *operand;	/* its name in the usage; NULL: takes none */
+	const char *operand; /* its name in the usage; NULL: takes none */
 	const char *help;
-	uint32_t flags;		/* options it takes beside CTL_GLOBAL */
+	uint32_t flags; /* options it takes beside CTL_GLOBAL */
 	ctl_run_fn run;
 };
 

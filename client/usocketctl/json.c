@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STYLE (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+
 /* Longest text in the tables, in bytes. */
 #define TEXT_MAX 256
 /* U+FFFD has three. */
@@ -64,7 +66,7 @@ struct json_object *json_new_network(const struct usocket_address *address)
 }
 
 void json_add_endpoint(struct json_object *object, const char *key,
-		       const struct usocket_address *address)
+	const struct usocket_address *address)
 {
 	struct json_object *endpoint;
 
@@ -83,8 +85,7 @@ int json_print(struct json_object *object, FILE *out)
 	const char *text;
 	int rc = CTL_EXIT_OK;
 
-	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-							      JSON_C_TO_STRING_NOSLASHESCAPE);
+	text = json_object_to_json_string_ext(object, STYLE);
 	if (!text || fprintf(out, "%s\n", text) < 0) {
 		fputs("usocketctl: cannot write the result\n", stderr);
 		rc = CTL_EXIT_FAILED;

@@ -20,7 +20,7 @@ void json_add_text(struct json_object *object, const char *key, const char *text
 void json_add_null(struct json_object *object, const char *key);
 /* {"address": "::1", "port": 80}; null if there is none. */
 void json_add_endpoint(struct json_object *object, const char *key,
-		       const struct usocket_address *address);
+	const struct usocket_address *address);
 
 /* A new value: "10.0.2.15", or null if there is none. */
 struct json_object *json_new_ip(const struct usocket_address *address);

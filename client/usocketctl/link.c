@@ -71,7 +71,7 @@ static void print_text_line(FILE *out, const char *title, const char *text, size
 }
 
 static void print_address(FILE *out, const struct usocket_address *address,
-			  const struct usocket_address *gateway)
+	const struct usocket_address *gateway)
 {
 	char text[TEXT_ADDRESS_MAX];
 
@@ -181,7 +181,7 @@ static int print_text(FILE *out)
 }
 
 static void add_json_text(struct json_object *object, const char *key, const char *text,
-			  size_t size)
+	size_t size)
 {
 	if (text[0])
 		json_add_text(object, key, text, size);
@@ -227,11 +227,12 @@ static void add_json_signal(struct json_object *object, const struct usocket_lin
 	size_t i;
 
 	signal_values(link, values);
-	for (i = 0; i < N_SIGNALS; i++)
+	for (i = 0; i < N_SIGNALS; i++) {
+		bool known = values[i] != USOCKET_SIGNAL_UNKNOWN;
+
 		json_object_object_add(object, signals[i].key,
-				       values[i] == USOCKET_SIGNAL_UNKNOWN ?
-					       NULL :
-					       json_object_new_int(values[i]));
+			known ? json_object_new_int(values[i]) : NULL);
+	}
 }
 
 static struct json_object *new_json(const struct usocket_link_info *link)

@@ -16,9 +16,9 @@
 
 struct option_row {
 	uint32_t flag;
-	char letter;		/* 0: none */
+	char letter; /* 0: none */
 	const char *name;
-	const char *value;	/* its name in the help; NULL: takes none */
+	const char *value; /* its name in the help; NULL: takes none */
 	const char *help;
 };
 
@@ -43,20 +43,23 @@ static const struct option_row rows[] = {
 	{ CTL_IPV6, '6', "ipv6", NULL, "only IPv6" },
 };
 
-#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+#define N_ROWS	    (sizeof(rows) / sizeof(rows[0]))
 #define LETTERS_MAX (2 * N_ROWS + 1)
 /* getopt's value of the first row, beyond every letter. */
 #define ROW_FIRST 256
 
+#define SOCKETS_FLAGS                                                          \
+	(CTL_TCP | CTL_UDP | CTL_RAW | CTL_LISTENING | CTL_ALL | CTL_NUMERIC | \
+		CTL_PROCESSES | CTL_INFO | CTL_EXTENDED | CTL_NO_HEADER |      \
+		CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6)
+
 static const struct ctl_command commands[] = {
 	{ "status", NULL, "the daemon: version, load, limits, links", 0, ctl_run_status },
 	{ "sockets", NULL, "open sockets and the programs they belong to",
-	  CTL_TCP | CTL_UDP | CTL_RAW | CTL_LISTENING | CTL_ALL | CTL_NUMERIC | CTL_PROCESSES |
-	  CTL_INFO | CTL_EXTENDED | CTL_NO_HEADER | CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6,
-	  ctl_run_sockets },
+		SOCKETS_FLAGS, ctl_run_sockets },
 	{ "link", NULL, "links: state, addresses, name servers, traffic", 0, ctl_run_link },
 	{ "resolve", "NAME", "look a name up as programs would", CTL_IPV4 | CTL_IPV6,
-	  ctl_run_resolve },
+		ctl_run_resolve },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -76,7 +79,7 @@ static char program_name[] = "usocketctl";
 
 /* getopt's two tables of the rows in @flags; long names stand for row numbers. */
 static void make_getopt_tables(uint32_t flags, char letters[LETTERS_MAX],
-			       struct option names[N_ROWS + 1])
+	struct option names[N_ROWS + 1])
 {
 	size_t i;
 
@@ -111,8 +114,7 @@ static const struct option_row *find_row(int value)
 	return NULL;
 }
 
-__attribute__((format(printf, 1, 0)))
-static int complain(const char *format, const char *argument)
+__attribute__((format(printf, 1, 0))) static int complain(const char *format, const char *argument)
 {
 	fputs("usocketctl: ", stderr);
 	fprintf(stderr, format, argument);
@@ -153,7 +155,7 @@ static int store(struct ctl_options *options, const struct option_row *row)
  * operands are those from optind on.
  */
 static int read_options(struct ctl_options *options, uint32_t flags, const char *prefix,
-			int argc, char **argv)
+	int argc, char **argv)
 {
 	char letters[LETTERS_MAX + 1];
 	struct option names[N_ROWS + 1];
@@ -174,7 +176,7 @@ static int read_options(struct ctl_options *options, uint32_t flags, const char 
 }
 
 static int read_operand(struct ctl_options *options, const struct ctl_command *command,
-			int argc, char **argv)
+	int argc, char **argv)
 {
 	int wanted = command->operand ? 1 : 0;
 
@@ -189,7 +191,7 @@ static int read_operand(struct ctl_options *options, const struct ctl_command *c
 }
 
 int options_parse(struct ctl_options *options, const struct ctl_command **command, int argc,
-		  char **argv)
+	char **argv)
 {
 	*options = (struct ctl_options){ 0 };
 	*command = NULL;
@@ -217,7 +219,7 @@ static void print_row(const struct option_row *row, FILE *out)
 	char name[32];
 
 	snprintf(name, sizeof(name), "--%s%s%s", row->name, row->value ? " " : "",
-		 row->value ? row->value : "");
+		row->value ? row->value : "");
 	if (row->letter)
 		fprintf(out, "  -%c, %-16s %s\n", row->letter, name, row->help);
 	else
@@ -242,7 +244,7 @@ static void print_commands(FILE *out)
 		char name[32];
 
 		snprintf(name, sizeof(name), "%s %s", commands[i].name,
-			 commands[i].operand ? commands[i].operand : "");
+			commands[i].operand ? commands[i].operand : "");
 		fprintf(out, "  %-20s %s\n", name, commands[i].help);
 	}
 }
@@ -257,10 +259,12 @@ void options_print_help(const struct ctl_command *command, FILE *out)
 		print_rows(command->flags, out);
 	} else {
 		fputs("usage: usocketctl [OPTION]... COMMAND [OPTION]...\n\n"
-		      "Shows what usocketd does.\n", out);
+		      "Shows what usocketd does.\n",
+			out);
 		print_commands(out);
 		fputs("\n'usocketctl COMMAND --help' lists a command's own options.\n"
-		      "\nOptions:\n", out);
+		      "\nOptions:\n",
+			out);
 	}
 	print_rows(CTL_GLOBAL, out);
 	fputs("\nExit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not permitted.\n", out);

@@ -16,7 +16,7 @@ const struct ctl_command *options_find_command(const char *name);
  * stderr what is wrong.
  */
 int options_parse(struct ctl_options *options, const struct ctl_command **command, int argc,
-		  char **argv);
+	char **argv);
 
 /* Help on @command, or if it is NULL on the program. */
 void options_print_help(const struct ctl_command *command, FILE *out);

@@ -51,7 +51,7 @@ static int report_unreachable(void)
 		error ? strerror(error) : "it does not answer");
 	fputs("Is it running? Start it with \"systemctl start usocketd\", or run \"usocketd\".\n"
 	      "If its socket is elsewhere, name it with --socket or in $USOCKETD_SOCKET.\n",
-	      stderr);
+		stderr);
 	return CTL_EXIT_UNREACHABLE;
 }
 

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * usocketctl resolve
+ *
+ * Theory of operation
+ *
+ * The daemon bounds a look-up's time, so this waits for as long as it takes.
+ * One socket type is asked for, since each would repeat the addresses.
  */
 #include "client/usocketctl/ctl.h"
 #include "client/usocketctl/json.h"
@@ -59,7 +64,7 @@ static int print_json(const char *name, const struct addrinfo *entry, FILE *out)
 	json_add_text(object, "name", name, strlen(name));
 	if (entry->ai_canonname)
 		json_add_text(object, "canonical", entry->ai_canonname,
-			      strlen(entry->ai_canonname));
+			strlen(entry->ai_canonname));
 	else
 		json_add_null(object, "canonical");
 	for (; entry; entry = entry->ai_next) {

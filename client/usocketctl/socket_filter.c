@@ -44,20 +44,20 @@ static bool state_match(uint32_t flags, enum socket_class class)
 }
 
 bool socket_filter_match(const struct ctl_options *options,
-			 const struct usocket_socket_info *info)
+	const struct usocket_socket_info *info)
 {
 	uint32_t family = info->family == AF_INET6 ? CTL_IPV6 : CTL_IPV4;
 
 	if (info->created_ns == 0)
 		return false;
 	if (!group_match(options->flags, CTL_TCP | CTL_UDP | CTL_RAW, type_flag(info)) ||
-	    !group_match(options->flags, CTL_IPV4 | CTL_IPV6, family) ||
-	    !state_match(options->flags, socket_show_class(info)))
+		!group_match(options->flags, CTL_IPV4 | CTL_IPV6, family) ||
+		!state_match(options->flags, socket_show_class(info)))
 		return false;
 	if ((options->flags & CTL_PID) && options->pid != info->pid)
 		return false;
 	if ((options->flags & CTL_PROGRAM) &&
-	    strncmp(options->program, info->program, sizeof(info->program)) != 0)
+		strncmp(options->program, info->program, sizeof(info->program)) != 0)
 		return false;
 	return true;
 }

@@ -12,6 +12,6 @@
 struct usocket_socket_info;
 
 bool socket_filter_match(const struct ctl_options *options,
-			 const struct usocket_socket_info *info);
+	const struct usocket_socket_info *info);
 
 #endif

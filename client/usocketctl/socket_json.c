@@ -26,13 +26,13 @@ static void add_json_state(struct json_object *object, const struct usocket_sock
 		json_add_number(object, "state_number", state);
 		return;
 	}
-	json_add_text(object, "state", info->remote.family == AF_UNSPEC ? "UNCONNECTED" : "CONNECTED",
-		      16);
+	json_add_text(object, "state",
+		info->remote.family == AF_UNSPEC ? "UNCONNECTED" : "CONNECTED", 16);
 	json_add_null(object, "state_number");
 }
 
 static void add_json_counters(struct json_object *object,
-			      const struct usocket_socket_info *info)
+	const struct usocket_socket_info *info)
 {
 	json_add_number(object, "receive_queue", info->receive_queue);
 	json_add_number(object, "send_queue", info->send_queue);
@@ -48,7 +48,7 @@ static void add_json_counters(struct json_object *object,
 }
 
 struct json_object *socket_json_new(const struct usocket_socket_info *info,
-				    const char *link_name, uint64_t now_ns)
+	const char *link_name, uint64_t now_ns)
 {
 	struct json_object *object = json_object_new_object();
 	char id[24];

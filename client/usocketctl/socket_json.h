@@ -12,6 +12,6 @@ struct usocket_socket_info;
 
 /* A new object; @link_name is "" for none, @now_ns CLOCK_MONOTONIC. */
 struct json_object *socket_json_new(const struct usocket_socket_info *info,
-				    const char *link_name, uint64_t now_ns);
+	const char *link_name, uint64_t now_ns);
 
 #endif

@@ -33,7 +33,7 @@ typedef void (*cell_fn)(struct columns *columns, const struct shown *shown);
 
 /* By getsocketsta()'s numbers. */
 static const struct {
-	const char *name;	/* as in ss */
+	const char *name; /* as in ss */
 	enum socket_class class;
 } states[] = {
 	{ "UNCONN", SOCKET_CLASS_WAITING },
@@ -49,10 +49,10 @@ static const struct {
 	{ "TIME-WAIT", SOCKET_CLASS_PASSING },
 };
 
-#define STATE_CLOSED 0
-#define STATE_SYN_SENT 2
+#define STATE_CLOSED	  0
+#define STATE_SYN_SENT	  2
 #define STATE_ESTABLISHED 4
-#define N_STATES 11
+#define N_STATES	  11
 static_assert(sizeof(states) / sizeof(states[0]) == N_STATES, "a row for each state");
 
 unsigned int socket_show_state(const struct usocket_socket_info *info)
@@ -111,20 +111,20 @@ static void add_send_queue(struct columns *columns, const struct shown *shown)
 
 /* Raw sockets have no ports: their protocol's number is in the place. */
 static void add_endpoint(struct columns *columns, const struct shown *shown,
-			 const struct usocket_address *address)
+	const struct usocket_address *address)
 {
 	const struct usocket_socket_info *info = shown->info;
 	struct usocket_address raw = *address;
 	char text[TEXT_ADDRESS_MAX];
-	int numeric = shown->flags & CTL_NUMERIC || info->type == SOCK_RAW;
+	const char *service = shown->flags & CTL_NUMERIC ? NULL : socket_show_type(info);
 
 	if (info->type == SOCK_RAW && address == &info->local) {
 		raw.family = info->family;
 		raw.port = info->protocol;
 		address = &raw;
 	}
-	columns_add(columns, "%s", text_endpoint(text, address, info->family,
-						 numeric ? NULL : socket_show_type(info)));
+	text_endpoint(text, address, info->family, service);
+	columns_add(columns, "%s", text);
 }
 
 static void add_local(struct columns *columns, const struct shown *shown)
@@ -181,7 +181,8 @@ static void add_age(struct columns *columns, const struct shown *shown)
 {
 	char text[TEXT_NUMBER_MAX];
 
-	columns_add(columns, "%s", text_duration(text, socket_show_age_ms(shown->info, shown->now_ns)));
+	text_duration(text, socket_show_age_ms(shown->info, shown->now_ns));
+	columns_add(columns, "%s", text);
 }
 
 static void add_error(struct columns *columns, const struct shown *shown)
@@ -201,12 +202,12 @@ static void add_process(struct columns *columns, const struct shown *shown)
 
 	text_escape(program, sizeof(program), info->program, sizeof(info->program));
 	columns_add(columns, "\"%s\",pid=%" PRIu32 ",uid=%" PRIu32 "%s", program, info->pid,
-		    info->uid, info->flags & USOCKET_INFO_ORPHAN ? ",closed" : "");
+		info->uid, info->flags & USOCKET_INFO_ORPHAN ? ",closed" : "");
 }
 
 static const struct {
 	struct column column;
-	uint32_t flag;		/* the option that asks for it; 0: always */
+	uint32_t flag; /* the option that asks for it; 0: always */
 	cell_fn add;
 } cells[] = {
 	{ { "Netid", COLUMN_LEFT }, 0, add_type },
@@ -247,8 +248,8 @@ struct columns *socket_show_new_columns(uint32_t flags)
 }
 
 void socket_show_add_row(struct columns *columns, uint32_t flags,
-			 const struct usocket_socket_info *info, const char *link_name,
-			 uint64_t now_ns)
+	const struct usocket_socket_info *info, const char *link_name,
+	uint64_t now_ns)
 {
 	struct shown shown = {
 		.info = info,

@@ -12,7 +12,7 @@ struct usocket_socket_info;
 
 /* What a socket is about, for the filter. */
 enum socket_class {
-	SOCKET_CLASS_CONNECTED,	/* it has a connection or peer, or makes one */
+	SOCKET_CLASS_CONNECTED, /* it has a connection or peer, or makes one */
 	SOCKET_CLASS_WAITING,	/* it listens, or has no peer */
 	SOCKET_CLASS_PASSING,	/* TIME-WAIT and half-made connections */
 };
@@ -37,7 +37,7 @@ struct columns *socket_show_new_columns(uint32_t flags);
  * @link_name is that of its link, "" if it has none; @now_ns CLOCK_MONOTONIC.
  */
 void socket_show_add_row(struct columns *columns, uint32_t flags,
-			 const struct usocket_socket_info *info, const char *link_name,
-			 uint64_t now_ns);
+	const struct usocket_socket_info *info, const char *link_name,
+	uint64_t now_ns);
 
 #endif

@@ -30,8 +30,8 @@ struct link_names {
 };
 
 typedef void (*show_fn)(void *result, const struct ctl_options *options,
-			const struct usocket_socket_info *info, const char *link_name,
-			uint64_t now_ns);
+	const struct usocket_socket_info *info, const char *link_name,
+	uint64_t now_ns);
 
 static void read_link_names(struct link_names *names)
 {
@@ -70,13 +70,13 @@ static int walk(const struct ctl_options *options, show_fn show, void *result)
 	while ((rc = usocket_next_socket(&cursor, &info, sizeof(info))) == 1)
 		if (socket_filter_match(options, &info))
 			show(result, options, &info, find_link_name(&names, info.link),
-			     now_ns());
+				now_ns());
 	return rc < 0 ? report_error(errno) : CTL_EXIT_OK;
 }
 
 static void show_row(void *result, const struct ctl_options *options,
-		     const struct usocket_socket_info *info, const char *link_name,
-		     uint64_t now)
+	const struct usocket_socket_info *info, const char *link_name,
+	uint64_t now)
 {
 	socket_show_add_row(result, options->flags, info, link_name, now);
 }
@@ -96,8 +96,8 @@ static int print_text(const struct ctl_options *options, FILE *out)
 }
 
 static void show_json(void *result, const struct ctl_options *options,
-		      const struct usocket_socket_info *info, const char *link_name,
-		      uint64_t now)
+	const struct usocket_socket_info *info, const char *link_name,
+	uint64_t now)
 {
 	(void)options;
 	json_object_array_add(result, socket_json_new(info, link_name, now));

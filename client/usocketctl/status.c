@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * usocketctl status
+ *
+ * Theory of operation
+ *
+ * The one command that asks the daemon: its own counters are in no table. The
+ * links are from the table and say in a line each what "link" says in full;
+ * JSON leaves them to that.
  */
 #include "client/usocketctl/ctl.h"
 #include "client/usocketctl/json.h"
@@ -35,7 +41,7 @@ static void print_links(FILE *out)
 }
 
 static void print_text(const struct usocket_status *status, const struct usocket_versions *versions,
-		       FILE *out)
+	FILE *out)
 {
 	char version[TEXT_ESCAPED_MAX(sizeof(status->version))];
 	char lwip[TEXT_ESCAPED_MAX(sizeof(status->lwip_version))];
@@ -44,7 +50,7 @@ static void print_text(const struct usocket_status *status, const struct usocket
 	fprintf(out, "usocketd %s, lwIP %s, pid %" PRIu32 ", up %s\n",
 		text_escape(version, sizeof(version), status->version, sizeof(status->version)),
 		text_escape(lwip, sizeof(lwip), status->lwip_version,
-			    sizeof(status->lwip_version)),
+			sizeof(status->lwip_version)),
 		status->daemon_pid, text_duration(uptime, status->uptime_ms));
 	fprintf(out, LINE "version %" PRIu32 "\n", "protocol", versions->in_use);
 	fprintf(out, LINE "%" PRIu32 " of %" PRIu32 ", %" PRIu32 " without a queue pair\n",
@@ -54,10 +60,9 @@ static void print_text(const struct usocket_status *status, const struct usocket
 		status->sockets_max);
 	fprintf(out, LINE "%" PRIu64 ", %" PRIu64 " malformed, %" PRIu64 " clients dropped\n",
 		"requests", status->requests, status->malformed, status->clients_dropped);
-	fprintf(out, LINE "%" PRIu32 " under way; cache of %" PRIu32 " names, %" PRIu64
-		     " hits, %" PRIu64 " misses\n",
-		"look-ups", status->lookups, status->cache_entries, status->cache_hits,
-		status->cache_misses);
+	fprintf(out, LINE "%" PRIu32 " under way\n", "look-ups", status->lookups);
+	fprintf(out, LINE "%" PRIu32 ", %" PRIu64 " hits, %" PRIu64 " misses\n", "cached",
+		status->cache_entries, status->cache_hits, status->cache_misses);
 	fprintf(out, LINE "%" PRIu64 " dropped\n", "SYNs", status->syn_dropped);
 	print_links(out);
 }
@@ -75,13 +80,13 @@ static void add_versions(struct json_object *object, const struct usocket_versio
 }
 
 static int print_json(const struct usocket_status *status, const struct usocket_versions *versions,
-		      FILE *out)
+	FILE *out)
 {
 	struct json_object *object = json_object_new_object();
 
 	json_add_text(object, "version", status->version, sizeof(status->version));
 	json_add_text(object, "lwip_version", status->lwip_version,
-		      sizeof(status->lwip_version));
+		sizeof(status->lwip_version));
 	json_add_number(object, "pid", status->daemon_pid);
 	json_add_number(object, "uptime_ms", status->uptime_ms);
 	add_versions(object, versions);

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KIB 1024.0
+#define KIB    1024.0
 #define C1_END 0xa0
 
 /*
@@ -28,7 +28,9 @@
 static size_t decode(const unsigned char *text, size_t len, uint32_t *code)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t i, n = text[0] < 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+	size_t i, n = text[0] < 0x80 ? 1 : text[0] >= 0xf0 ? 4
+		: text[0] >= 0xe0			   ? 3
+							   : 2;
 
 	*code = text[0];
 	if (n == 1)
@@ -49,8 +51,8 @@ static size_t decode(const unsigned char *text, size_t len, uint32_t *code)
 static int is_control(uint32_t code)
 {
 	return code < ' ' || (code >= 0x7f && code < C1_END) ||
-	       /* Line and paragraph separators, and what reverses the direction. */
-	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+		/* Line and paragraph separators, and what reverses the direction. */
+		(code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
 char *text_escape(char *out, size_t size, const char *text, size_t len)
@@ -138,10 +140,10 @@ char *text_duration(char out[TEXT_NUMBER_MAX], uint64_t ms)
 		snprintf(out, TEXT_NUMBER_MAX, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
 	else if (s < 86400)
 		snprintf(out, TEXT_NUMBER_MAX, "%" PRIu64 " h %" PRIu64 " min", s / 3600,
-			 s / 60 % 60);
+			s / 60 % 60);
 	else
 		snprintf(out, TEXT_NUMBER_MAX, "%" PRIu64 " d %" PRIu64 " h", s / 86400,
-			 s / 3600 % 24);
+			s / 3600 % 24);
 	return out;
 }
 
@@ -163,7 +165,7 @@ char *text_ip(char out[TEXT_ADDRESS_MAX], const struct usocket_address *address)
 	size_t len;
 
 	if (address->family == AF_UNSPEC ||
-	    !inet_ntop(address->family, address->ip, out, TEXT_ADDRESS_MAX)) {
+		!inet_ntop(address->family, address->ip, out, TEXT_ADDRESS_MAX)) {
 		snprintf(out, TEXT_ADDRESS_MAX, "-");
 		return out;
 	}
@@ -192,7 +194,7 @@ static void port_text(char *out, size_t size, uint16_t port, const char *service
 }
 
 char *text_endpoint(char out[TEXT_ADDRESS_MAX], const struct usocket_address *address,
-		    int family, const char *service)
+	int family, const char *service)
 {
 	struct usocket_address any = { .family = (uint16_t)family };
 	char ip[TEXT_ADDRESS_MAX], port[32];
@@ -202,6 +204,6 @@ char *text_endpoint(char out[TEXT_ADDRESS_MAX], const struct usocket_address *ad
 	text_ip(ip, address);
 	port_text(port, sizeof(port), address->port, service);
 	snprintf(out, TEXT_ADDRESS_MAX, address->family == AF_INET6 ? "[%.64s]:%s" : "%.64s:%s",
-		 ip, port);
+		ip, port);
 	return out;
 }

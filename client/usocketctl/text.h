@@ -44,6 +44,6 @@ char *text_ip(char out[TEXT_ADDRESS_MAX], const struct usocket_address *address)
  * the port's name if it has one. An address that is none is @family's wildcard.
  */
 char *text_endpoint(char out[TEXT_ADDRESS_MAX], const struct usocket_address *address,
-		    int family, const char *service);
+	int family, const char *service);
 
 #endif

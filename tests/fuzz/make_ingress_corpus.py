@@ -84,7 +84,7 @@ def seeds():
     prefix = nd_option(3, bytes([64, 0xc0]) + struct.pack("!III", 3600, 1800, 0)
                        + ip_address("2001:db8::").packed)
     mtu = nd_option(5, bytes(2) + struct.pack("!I", 1400))
-    router_alert6 = extension(58, bytes.fromhex("0502000001 00".replace(" ", "")))
+    router_alert6 = extension(58, bytes.fromhex("050200000100"))
     pad = bytes.fromhex("010400000000")
     big = udp(b"x" * 3000)
 
@@ -102,10 +102,10 @@ def seeds():
                                          + ipv6(17, udp(b""), PEER6, US6)))
     yield "ip6_too_big", record(ipv6(58, bytes.fromhex("0200000000000500")
                                      + ipv6(17, udp(b""), PEER6, US6)))
-    yield "ip4_options", record(ipv4(17, udp(b"hi"), options=bytes.fromhex("0101010707040000" "0000000000")[:12]))
-    yield "ip4_igmp_query", record(ipv4(2, bytes.fromhex("1164000000000000"), "224.0.0.1",
+    yield "ip4_options", record(ipv4(17, udp(b"hi"), options=bytes.fromhex("010101070704000000000000")))
+    yield "ip4_igmp_query", record(ipv4(2, bytes.fromhex("1164ee9b00000000"), "224.0.0.1",
                                         options=bytes.fromhex("94040000"), ttl=1), CHECKSUM | TIMERS)
-    yield "ip4_igmp_report", record(ipv4(2, bytes.fromhex("16000000e0010101"), "224.1.1.1", ttl=1))
+    yield "ip4_igmp_report", record(ipv4(2, bytes.fromhex("160008fde0010101"), "224.1.1.1", ttl=1))
     yield "ip6_mld_query", record(ipv6(0, router_alert6 + bytes.fromhex("8200000003e80000")
                                        + bytes(16), "ff02::1", PEER_LL, 1), TIMERS)
     yield "ip6_extensions", record(ipv6(0, extension(60, pad) + extension(43, pad)

@@ -6,7 +6,6 @@ import gc
 import os
 import select
 import socket as kernel
-import time
 import warnings
 import weakref
 

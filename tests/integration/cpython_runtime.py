@@ -265,8 +265,11 @@ class Memory(ModuleCase):
             os.fstat(number)
 
     def test_subinterpreter(self):
-        import _xxsubinterpreters as sub
-        number = sub.create()
+        try:
+            import _xxsubinterpreters as sub
+        except ImportError:
+            self.skipTest("this Python's interpreters have another module")
+        number = sub.create(isolated=False)
         try:
             sub.run_string(number, f"import sys\nsys.path[:0] = {sys.path[:2]!r}\n"
                                    "import usocket\ns = usocket.socket()\n"

@@ -17,6 +17,8 @@ import threading
 import harness
 import wire
 
+from protobuf import field, parse_fields
+
 PING, FORWARD, START = 1, 2, 3
 PONG, READY, LOG, FAILED = 1, 2, 3, 4
 
@@ -31,44 +33,6 @@ p.register(4, select.POLLRDHUP)
 p.register(s, select.POLLIN)
 p.poll()
 """
-
-
-def varint(n):
-    out = b""
-    while n > 127:
-        out += bytes([n & 127 | 128])
-        n >>= 7
-    return out + bytes([n])
-
-
-def field(number, value):
-    """A field of a message: numbers as varint, bytes with their length."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def parse_fields(raw):
-    """{number: value} of a message; repeated fields keep their last."""
-    fields, at = {}, 0
-
-    def number():
-        nonlocal at
-        n = shift = 0
-        while True:
-            byte = raw[at]
-            at += 1
-            n |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return n
-    while at < len(raw):
-        key = number()
-        value = number()
-        if key & 7 == 2:
-            value, at = raw[at:at + value], at + value
-        fields[key >> 3] = value
-    return fields
 
 
 def address(text):

@@ -113,8 +113,8 @@ class Load:
         self.errors.close()
 
 
-class LoadCase(harness.TunCase):
-    """Tests whose clients, and often peers, are runs of load."""
+class Loading:
+    """What a test case needs whose clients, and often peers, are runs of load."""
 
     def setUp(self):
         """What the last test left TCP to deliver is not this one's."""
@@ -127,11 +127,6 @@ class LoadCase(harness.TunCase):
 
     def kernel_load(self, command, **words):
         return self.keep(Load(command, kernel=True, **words))
-
-    def kernel_echo(self):
-        """An echo server on the kernel's side: its port."""
-        echo = self.kernel_load("echo", host=self.kernel)
-        return echo.port()
 
     def statistics(self):
         """What of the daemon must come back to where it was."""
@@ -155,6 +150,15 @@ class LoadCase(harness.TunCase):
     def records():
         return "\n".join(f"{s.id:#x} type {s.type} state {s.state} flags {s.flags:#x} "
                          f"pid {s.pid} {s.program.decode()}" for s in usock.sockets())
+
+
+class LoadCase(Loading, harness.TunCase):
+    """Against the kernel's own stack."""
+
+    def kernel_echo(self):
+        """An echo server on the kernel's side: its port."""
+        echo = self.kernel_load("echo", host=self.kernel)
+        return echo.port()
 
 
 def memory_of(pid, field="VmRSS"):

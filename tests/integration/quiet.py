@@ -67,7 +67,7 @@ class Bulk(loads.LoadCase):
     # A megabyte is 690 packets of 1500 bytes, each a read or a write of the
     # device, and half as many acknowledgements the other way.
     PACKETS_A_MB = MB / 1448
-    CALLS_A_PACKET = 4
+    CALLS_A_PACKET = 3
 
     def transfer(self, out, back):
         server = self.kernel_load("stream", listen=1, host=self.kernel, send=back, receive=out,
@@ -84,14 +84,13 @@ class Bulk(loads.LoadCase):
         loops = calls["epoll_wait"] / a_mb
         failed = sum(errors.values()) / a_mb
         total = sum(calls.values()) / a_mb
-        busiest = sorted(calls, key=calls.get, reverse=True)[:6]
-        print(f"per MB: {total:.0f} calls, {loops:.0f} epoll_wait, {failed:.0f} errors; " +
-              ", ".join(f"{n} {calls[n] / a_mb:.0f}/{errors[n] / a_mb:.0f}" for n in busiest),
-              flush=True)
-        self.assertLess(loops, self.PACKETS_A_MB)
-        self.assertLess(total, self.PACKETS_A_MB * self.CALLS_A_PACKET)
+        busiest = sorted(calls, key=calls.get, reverse=True)[:8]
+        figures = (f"a MB: {total:.0f} calls, {failed:.0f} of them failed; " + ", ".join(
+            f"{name} {calls[name] / a_mb:.0f}/{errors[name] / a_mb:.0f}" for name in busiest))
+        self.assertLess(loops, self.PACKETS_A_MB / 2, figures)
+        self.assertLess(total, self.PACKETS_A_MB * self.CALLS_A_PACKET, figures)
         # Some reads find nothing, as they must to know; never most calls.
-        self.assertLess(failed, total / 3)
+        self.assertLess(failed, total / 3, figures)
 
     def test_sending(self):
         self.transfer(self.SIZE, 0)
@@ -102,6 +101,25 @@ class Bulk(loads.LoadCase):
     def test_both_at_once(self):
         self.transfer(self.SIZE, self.SIZE)
 
+
+WINDOW_S = 5
+
+
+def _assert_wakes(case, pid, a_second):
+    """Not more often than that, in a stretch of some seconds."""
+    before = switches_of(pid)
+    time.sleep(WINDOW_S)
+    wakes = switches_of(pid) - before
+    # A few for what the kernel has to say at its end of the link.
+    case.assertLessEqual(wakes, a_second * WINDOW_S + 3)
+
+
+@deadline(60)
+class Stalled(loads.LoadCase):
+    """A connection on which one side does not read."""
+
+    SIZE = 50 * MB
+
     def test_slow_peer(self):
         """Nobody reads: the daemon waits, it does not ask again and again."""
         server = self.kernel_load("stream", listen=1, host=self.kernel, receive=self.SIZE,
@@ -109,7 +127,7 @@ class Bulk(loads.LoadCase):
         client = self.load("stream", host=self.kernel, port=server.port(), send=self.SIZE)
         server.line("connected")
         self.settle()
-        self.assert_quiet(6)
+        _assert_wakes(self, self.daemon.pid, 6)
         server.go()
         server.wait()
         client.wait()
@@ -120,7 +138,7 @@ class Bulk(loads.LoadCase):
                            receive=self.SIZE)
         client.line("connected")
         self.settle()
-        self.assert_quiet(6)
+        _assert_wakes(self, self.daemon.pid, 6)
         client.go()
         server.wait()
         client.wait()
@@ -133,22 +151,6 @@ class Bulk(loads.LoadCase):
             seen.append([(s.bytes_received, s.bytes_sent) for s in usock.sockets()])
             return len(seen) > 100 and all(s == seen[-1] for s in seen[-100:])
         self.eventually(still, 20)
-
-    def assert_quiet(self, wakes_a_second):
-        _assert_wakes(self, self.daemon.pid, wakes_a_second)
-
-
-WINDOW_S = 5
-
-
-def _assert_wakes(case, pid, a_second):
-    """Not more often than that, in a stretch of some seconds."""
-    before = switches_of(pid)
-    time.sleep(WINDOW_S)
-    wakes = switches_of(pid) - before
-    print(f"{case.id().split('.')[-1]}: {wakes} wakes in {WINDOW_S} s", flush=True)
-    # A few for what the kernel has to say at its end of the link.
-    case.assertLessEqual(wakes, a_second * WINDOW_S + 3)
 
 
 class _Idle(loads.LoadCase):

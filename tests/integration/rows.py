@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The rows of the semantics that the C library shows, against the kernel."""
 
+import rows_clock
 import rows_connect
 import rows_data
 import rows_dgram
@@ -11,4 +12,5 @@ import rows_state
 import runner
 
 if __name__ == "__main__":
-    runner.main(rows_open, rows_connect, rows_data, rows_dgram, rows_state, rows_link)
+    runner.main(rows_open, rows_connect, rows_data, rows_dgram, rows_state, rows_link,
+                rows_clock)

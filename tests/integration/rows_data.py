@@ -12,7 +12,7 @@ import time
 import usock
 import wire
 
-from harness import Call, TunCase, both_families, in_child, time_scale
+from harness import Call, TunCase, both_families, in_child
 from rows_connect import POLLIN, POLLOUT, HandCase
 from runner import rows
 
@@ -184,27 +184,27 @@ class Send(StreamCase):
 
     @rows("W11", "G5")
     def test_sendall_deadline_is_for_the_whole_call(self):
-        s, peer = self.connected()
-        stop = threading.Event()
-
-        def trickle():
-            while not stop.is_set():
-                peer.recv(65536)
-                time.sleep(0.02)
-        reader = Call(trickle)
         data = bytes(64 << 20)
-        try:
-            start = time.monotonic()
-            error, sent = s.sendall_timeout(data, 300)
-            took = time.monotonic() - start
-        finally:
-            stop.set()
-        self.assertEqual(error, errno.ETIMEDOUT)
-        self.assertTrue(0 < sent < 64 << 20)
-        self.assertGreaterEqual(took, 0.299)
-        self.assertLess(took, 1.5 * time_scale())
-        self.reset_by(peer)
-        reader.join(5)
+
+        def send_to_a_slow_reader():
+            s, peer = self.connected()
+            stop = threading.Event()
+
+            def trickle():
+                while not stop.is_set():
+                    peer.recv(65536)
+                    time.sleep(0.02)
+            reader = Call(trickle)
+            try:
+                error, sent = s.sendall_timeout(data, 300)
+            finally:
+                stop.set()
+            self.assertEqual(error, errno.ETIMEDOUT)
+            self.assertTrue(0 < sent < len(data))
+            self.reset_by(peer)
+            reader.join(5)
+        # What is not the call's is generous: connecting, copying, the reader.
+        self.assert_takes(0.3, send_to_a_slow_reader, within=0.5)
 
     @rows("W12")
     def test_sendall_nonblocking_all_or_nothing(self):
@@ -489,18 +489,10 @@ class Receive(StreamCase):
 
 
 @both_families
-class LastingWindow(HandCase):
+class LastingWindow(StreamCase):
     @rows("W2", "W4", "P4")
     def test_closed_window_then_opened(self):
-        s, hand = self.hand_connected(window=0)
-        s.setblocking(False)
-        sent = 0
-        while True:
-            try:
-                sent += s.send(bytes(65536))
-            except OSError as e:
-                self.assertEqual(e.errno, errno.EAGAIN)
-                break
+        s, hand = self.full()
         self.assertEqual(s.poll(POLLIN | POLLOUT), 0)
         self.assertEqual(s.acked(), 0)
         hand.send(wire.ACK, window=65535)

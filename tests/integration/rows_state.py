@@ -137,7 +137,7 @@ class End(StreamCase):
         self.assertEqual(self.read_all(peer, 100), b"question")
         peer.send(b"answer")
         self.assertEqual(s.recv_exactly(6), b"answer")
-        self.assertEqual(s.state(), 6)
+        self.eventually(lambda: s.state() == 6)
         peer.close()
         self.assertEqual(s.recv(1), b"")
 

@@ -309,7 +309,7 @@ static void answer_hello(struct fake_daemon *f, struct fake_session *session,
 	atomic_fetch_add(&f->n_hellos, 1);
 	reply.sequence = request->sequence;
 	reply.which_body = usp_Reply_hello_tag;
-	switch (f->hello) {
+	switch ((int)f->hello) {
 	case FAKE_HELLO_SILENT:
 		return;
 	case FAKE_HELLO_HANG_UP:

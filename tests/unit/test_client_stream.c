@@ -76,7 +76,8 @@ START_TEST(sendmsg_keeps_descriptors_here)
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	struct iovec iov = { "x", 1 };
+	char byte = 'x';
+	struct iovec iov = { &byte, 1 };
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -87,7 +88,6 @@ START_TEST(sendmsg_keeps_descriptors_here)
 	struct msghdr in = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	ck_assert_int_eq(usocket_sendmsg(fd, &message, 0), 1);
-	iov.iov_base = (char[1]){ 0 };
 	in.msg_control = control.bytes;
 	in.msg_controllen = sizeof(control.bytes);
 	ck_assert_int_eq(recvmsg(fake_channel(fake, fd), &in, 0), 1);
@@ -444,6 +444,28 @@ START_TEST(poll_wakes_for_reset_nobody_asked_about)
 }
 END_TEST
 
+/* The record is published before the channel shows the same. */
+START_TEST(poll_waits_until_channel_follows_record)
+{
+	struct sockaddr_in sin = ipv4("192.0.2.1", 80);
+	int fd = new_stream(), connected = fake_connected(fake);
+	struct fake_socket *s = fake_socket(fake, fd);
+
+	ck_fails(usocket_connect_timeout(fd, ADDRESS(sin), 0), EINPROGRESS);
+	s->record.flags = 0;
+	s->record.state = TABLE_STATE_CLOSED;
+	s->record.error = ECONNREFUSED;
+	fake_publish(fake, fd);
+	ck_assert_int_eq(events_of(fd), 0);
+	fake_complete_connect(fake, fd, ECONNREFUSED);
+	ck_assert_int_eq(events_of(fd), POLLOUT | POLLERR | POLLHUP);
+	fake_set_state(fake, connected, TABLE_STATE_CLOSED, 0, ECONNRESET);
+	ck_assert_int_eq(events_of(connected), POLLOUT);
+	shutdown(fake_channel(fake, connected), SHUT_WR);
+	ck_assert_int_eq(events_of(connected), POLLIN | POLLOUT | POLLERR | POLLHUP);
+}
+END_TEST
+
 START_TEST(poll_takes_mixed_sets)
 {
 	struct pollfd p[40];
@@ -506,6 +528,7 @@ static TCase *poll_tests(void)
 	TCase *tc = tcase_create("poll");
 
 	tcase_add_test(tc, poll_wakes_for_reset_nobody_asked_about);
+	tcase_add_test(tc, poll_waits_until_channel_follows_record);
 	tcase_add_test(tc, poll_takes_mixed_sets);
 	tcase_add_test(tc, poll_of_lost_daemon_has_all_events);
 	return tc;

@@ -32,14 +32,14 @@ int ctl_run_resolve(const struct ctl_options *options, FILE *out)
 #define WORDS_MAX 8
 
 struct line {
-	const char *words[WORDS_MAX];	/* after the program's name */
-	const char *command;		/* NULL: none */
+	const char *words[WORDS_MAX]; /* after the program's name */
+	const char *command;	      /* NULL: none */
 	uint32_t flags;
 };
 
 /* getopt may put them into another order. */
 static int parse(const char *const words[WORDS_MAX], struct ctl_options *options,
-		 const struct ctl_command **command)
+	const struct ctl_command **command)
 {
 	char *argv[WORDS_MAX + 2] = { strdup("usocketctl") };
 	int argc = 1;
@@ -55,11 +55,11 @@ static const struct line right[] = {
 	{ { "status", "--json" }, "status", CTL_JSON },
 	{ { "-j", "link" }, "link", CTL_JSON },
 	{ { "sockets", "-tuwlan" }, "sockets",
-	  CTL_TCP | CTL_UDP | CTL_RAW | CTL_LISTENING | CTL_ALL | CTL_NUMERIC },
+		CTL_TCP | CTL_UDP | CTL_RAW | CTL_LISTENING | CTL_ALL | CTL_NUMERIC },
 	{ { "sockets", "-p", "-i", "-e", "-H" }, "sockets",
-	  CTL_PROCESSES | CTL_INFO | CTL_EXTENDED | CTL_NO_HEADER },
+		CTL_PROCESSES | CTL_INFO | CTL_EXTENDED | CTL_NO_HEADER },
 	{ { "sockets", "--pid", "12", "--program=x", "-4", "-6" }, "sockets",
-	  CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6 },
+		CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6 },
 	{ { "resolve", "name", "-4" }, "resolve", CTL_IPV4 },
 	{ { "resolve", "-6", "--", "-name" }, "resolve", CTL_IPV6 },
 	{ { "--help" }, NULL, CTL_HELP },
@@ -85,7 +85,7 @@ END_TEST
 START_TEST(parse_values_are_kept)
 {
 	static const char *const words[WORDS_MAX] = { "-s", "/run/x", "sockets", "--pid", "4711",
-						      "--program", "a b" };
+		"--program", "a b" };
 	static const char *const resolve[WORDS_MAX] = { "resolve", "name" };
 	const struct ctl_command *command;
 	struct ctl_options options;
@@ -129,7 +129,7 @@ END_TEST
 START_TEST(help_lists_every_command)
 {
 	static const char *const names[] = { "status", "sockets", "link", "resolve NAME",
-					     "--json", "--socket PATH", "--version" };
+		"--json", "--socket PATH", "--version" };
 	char *text;
 	size_t i, size;
 	FILE *out = open_memstream(&text, &size);
@@ -153,10 +153,10 @@ int main(void)
 	TCase *tc = tcase_create("options");
 
 	tcase_add_loop_test(tc, parse_right_line_sets_its_bits, 0,
-			    (int)(sizeof(right) / sizeof(right[0])));
+		(int)(sizeof(right) / sizeof(right[0])));
 	tcase_add_test(tc, parse_values_are_kept);
 	tcase_add_loop_test(tc, parse_wrong_line_is_refused, 0,
-			    (int)(sizeof(wrong) / sizeof(wrong[0])));
+		(int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_test(tc, help_lists_every_command);
 	return run_suite("ctl_options", tc);
 }

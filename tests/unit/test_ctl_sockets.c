@@ -74,12 +74,12 @@ static char *print(const struct usocket_socket_info *infos, size_t n, uint32_t f
 	return text;
 }
 
-#define assert_prints(infos, n, flags, expected)                   \
-	do {                                                       \
+#define assert_prints(infos, n, flags, expected)                      \
+	do {                                                          \
 		char *text_ = print(infos, n, (flags) | CTL_NUMERIC); \
-								   \
-		ck_assert_str_eq(text_, expected);                 \
-		free(text_);                                       \
+                                                                      \
+		ck_assert_str_eq(text_, expected);                    \
+		free(text_);                                          \
 	} while (0)
 
 /* ---- rows ---- */
@@ -182,7 +182,7 @@ static struct usocket_socket_info make_kind(enum kind kind)
 
 static const struct {
 	struct ctl_options options;
-	uint32_t shown;		/* BIT() of each kind */
+	uint32_t shown; /* BIT() of each kind */
 } filters[] = {
 	{ { .flags = 0 }, BIT(ESTABLISHED) | BIT(WAITS_FOR_LINK) | BIT(UDP_CONNECTED) },
 	{ { .flags = CTL_LISTENING }, BIT(LISTENING) | BIT(CLOSED) | BIT(UDP) },
@@ -227,7 +227,7 @@ END_TEST
 START_TEST(columns_characters_count_not_bytes)
 {
 	static const struct column titles[] = { { "A", COLUMN_LEFT }, { "B", COLUMN_RIGHT },
-						{ "C", COLUMN_LEFT } };
+		{ "C", COLUMN_LEFT } };
 	struct columns *columns = columns_new(titles, 3);
 	char *text;
 	size_t size;
@@ -264,7 +264,7 @@ int main(void)
 	tcase_add_test(tc, row_raw_socket_shows_its_protocol);
 	tcase_add_test(tc, row_future_numbers_are_shown_as_something);
 	tcase_add_loop_test(tc, filter_options_narrow_as_in_ss, 0,
-			    (int)(sizeof(filters) / sizeof(filters[0])));
+		(int)(sizeof(filters) / sizeof(filters[0])));
 	tcase_add_test(tc, filter_record_not_filled_in_is_left_out);
 	tcase_add_test(tc, columns_characters_count_not_bytes);
 	return run_suite("ctl_sockets", tc);

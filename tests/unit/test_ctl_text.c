@@ -41,9 +41,9 @@ START_TEST(escape_names_leaves_nothing_harmful)
 	char out[TEXT_ESCAPED_MAX(64)];
 
 	ck_assert_str_eq(text_escape(out, sizeof(out), names[_i].text, names[_i].len),
-			 names[_i].escaped);
+		names[_i].escaped);
 	ck_assert_str_eq(text_utf8(out, sizeof(out), names[_i].text, names[_i].len),
-			 names[_i].utf8);
+		names[_i].utf8);
 }
 END_TEST
 
@@ -131,7 +131,7 @@ static const struct {
 	{ AF_INET6, "::1", 0, 1, NULL, "[::1]:1" },
 	{ AF_INET6, "fe80::1", 2, 65535, NULL, "[fe80::1%2]:65535" },
 	{ AF_INET6, "2001:db8:1111:2222:3333:4444:5555:6666", UINT32_MAX, 65535, "tcp",
-	  "[2001:db8:1111:2222:3333:4444:5555:6666%4294967295]:65535" },
+		"[2001:db8:1111:2222:3333:4444:5555:6666%4294967295]:65535" },
 	{ AF_INET, "10.0.2.15", 0, 50001, "tcp", "10.0.2.15:50001" },
 };
 
@@ -146,7 +146,7 @@ START_TEST(endpoint_address_is_as_in_ss)
 
 	ck_assert_int_eq(inet_pton(endpoints[_i].family, endpoints[_i].ip, address.ip), 1);
 	ck_assert_str_eq(text_endpoint(out, &address, endpoints[_i].family, endpoints[_i].service),
-			 endpoints[_i].text);
+		endpoints[_i].text);
 }
 END_TEST
 
