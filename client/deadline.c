@@ -62,6 +62,7 @@ struct deadline deadline_of_flags(int flags, int option)
 	return (struct deadline){
 		.error = -EAGAIN,
 		.option = flags & MSG_DONTWAIT ? 0 : option,
+		.restarts = true,
 	};
 }
 

@@ -22,6 +22,7 @@ struct deadline {
 	int error;	  /* -errno when it has passed */
 	int option;	  /* SO_RCVTIMEO or SO_SNDTIMEO of the descriptor
 				 * decide, not asked yet; 0: until_ns is valid */
+	bool restarts;	  /* handlers with SA_RESTART do not end the wait */
 };
 
 /*

@@ -423,7 +423,9 @@ static int wait_result(struct usocket_lookup *lookup, const struct deadline *dea
 	ssize_t r;
 
 	pthread_cleanup_push(lookup_free, lookup);
-	r = waiting_run(&waiting, receive_attempt, lookup);
+	do {
+		r = waiting_run(&waiting, receive_attempt, lookup);
+	} while (r == -EINTR && deadline->restarts);
 	pthread_cleanup_pop(0);
 	return (int)r;
 }
@@ -459,6 +461,7 @@ int usocket_getaddrinfo(const char *node, const char *service, const struct addr
 	struct deadline deadline = {
 		.until_ns = time_after_ms(ANSWER_MS),
 		.error = -EAGAIN,
+		.restarts = true,
 	};
 
 	return look_up(node, service, hints, result, &deadline);

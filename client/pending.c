@@ -13,8 +13,8 @@
  * no harm; it is swept out when later connects need the room. A process that
  * has no entry (it got the socket by exec or SCM_RIGHTS in the middle of the
  * connect) sees the smallest size, which no program can choose
- * (pending_least_buffer()), on a socket that is not connecting, and gives it
- * the system's default.
+ * (pending_least_buffer()), on a socket that is not connecting, when it first
+ * would have to wait for room, and gives it the system's default.
  */
 #include "client/pending.h"
 
@@ -47,12 +47,15 @@ struct pending {
 	int bytes; /* SO_SNDBUF before, as getsockopt gave it */
 };
 
-LIST_HEAD(pending_list, pending);
+struct pending_bucket {
+	LIST_HEAD(, pending) list;
+	atomic_uint n; /* readable without the lock */
+};
 
 static struct {
 	pthread_mutex_t lock; /* of all below */
-	struct pending_list buckets[N_BUCKETS];
-	atomic_uint n; /* readable without the lock */
+	struct pending_bucket buckets[N_BUCKETS];
+	unsigned int n;
 	unsigned int sweep_at;
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER, .sweep_at = SWEEP_AT };
 
@@ -68,7 +71,7 @@ static void table_unlock(const struct guard *guard)
 	guard_leave(guard);
 }
 
-static struct pending_list *bucket_of(socket_id id)
+static struct pending_bucket *bucket_of(socket_id id)
 {
 	return &table.buckets[(socket_id_index(id) ^ socket_id_generation(id)) % N_BUCKETS];
 }
@@ -77,7 +80,7 @@ static struct pending *find(const struct holder *h)
 {
 	struct pending *p;
 
-	LIST_FOREACH(p, bucket_of(h->id), link)
+	LIST_FOREACH(p, &bucket_of(h->id)->list, link)
 		if (p->id == h->id && p->instance == h->instance)
 			return p;
 	return NULL;
@@ -86,7 +89,8 @@ static struct pending *find(const struct holder *h)
 static void drop(struct pending *p)
 {
 	LIST_REMOVE(p, link);
-	atomic_fetch_sub(&table.n, 1);
+	atomic_fetch_sub(&bucket_of(p->id)->n, 1);
+	table.n--;
 	free(p);
 }
 
@@ -97,14 +101,14 @@ static void sweep(void)
 		struct pending *p, *next;
 		struct table_socket record;
 
-		for (p = LIST_FIRST(&table.buckets[i]); p; p = next) {
+		for (p = LIST_FIRST(&table.buckets[i].list); p; p = next) {
 			next = LIST_NEXT(p, link);
 			if (mapping_find_socket(p->instance, p->id, &record) < 0 ||
 				record.flags & TABLE_SOCKET_ORPHAN)
 				drop(p);
 		}
 	}
-	table.sweep_at = 2 * atomic_load(&table.n);
+	table.sweep_at = 2 * table.n;
 	if (table.sweep_at < SWEEP_AT)
 		table.sweep_at = SWEEP_AT;
 }
@@ -123,8 +127,9 @@ static int remember(const struct holder *h, int bytes)
 	if (find(h)) {
 		free(p);
 	} else {
-		LIST_INSERT_HEAD(bucket_of(h->id), p, link);
-		if (atomic_fetch_add(&table.n, 1) + 1 >= table.sweep_at)
+		LIST_INSERT_HEAD(&bucket_of(h->id)->list, p, link);
+		atomic_fetch_add(&bucket_of(h->id)->n, 1);
+		if (++table.n >= table.sweep_at)
 			sweep();
 	}
 	table_unlock(&guard);
@@ -219,8 +224,15 @@ bool pending_finish(const struct holder *h)
 
 void pending_check(const struct holder *h)
 {
-	if (atomic_load(&table.n) > 0 && pending_get_buffer(h, &(int){ 0 }))
+	if (atomic_load(&bucket_of(h->id)->n) > 0 && pending_get_buffer(h, &(int){ 0 }))
 		pending_finish(h);
+}
+
+bool pending_repair(const struct holder *h)
+{
+	int bytes = h->view == HOLDER_SEEN ? buffer_left(h->fd) : 0;
+
+	return bytes && buffer_set(h->fd, bytes) == 0;
 }
 
 bool pending_get_buffer(const struct holder *h, int *bytes)
@@ -257,16 +269,22 @@ int pending_least_buffer(void)
 	return smallest / 2 + 1;
 }
 
+/* Of the thread that forks, which holds the lock. */
 static struct guard fork_guard;
 
 static void on_fork_prepare(void)
 {
-	table_lock(&fork_guard);
+	struct guard guard;
+
+	table_lock(&guard);
+	fork_guard = guard;
 }
 
 static void on_fork_done(void)
 {
-	table_unlock(&fork_guard);
+	struct guard guard = fork_guard;
+
+	table_unlock(&guard);
 }
 
 __attribute__((constructor)) static void pending_load(void)

@@ -29,6 +29,12 @@ bool pending_finish(const struct holder *h);
 void pending_check(const struct holder *h);
 
 /*
+ * Gives a connected socket whose buffer some process left small the usual one.
+ * Returns whether it was so.
+ */
+bool pending_repair(const struct holder *h);
+
+/*
  * SO_SNDBUF of a socket whose connect is in progress: the value it will have.
  * Both return false if there is no connect of this process.
  */

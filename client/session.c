@@ -506,22 +506,28 @@ void session_versions(struct usocket_versions *versions)
 	session_unlock(&guard);
 }
 
+/* Of the thread that forks, which holds the lock. */
 static struct guard fork_guard;
 
 static void on_fork_prepare(void)
 {
-	session_lock(&fork_guard);
+	struct guard guard;
+
+	session_lock(&guard);
+	fork_guard = guard;
 }
 
 static void on_fork_parent(void)
 {
-	session_unlock(&fork_guard);
+	struct guard guard = fork_guard;
+
+	session_unlock(&guard);
 }
 
 static void on_fork_child(void)
 {
 	session_drop(&session);
-	session_unlock(&fork_guard);
+	on_fork_parent();
 }
 
 __attribute__((constructor)) static void session_load(void)

@@ -120,7 +120,7 @@ static ssize_t send_attempt(void *arg)
 	n = sendmsg(op->h->fd, &message,
 		MSG_DONTWAIT | MSG_NOSIGNAL | (op->send->flags & MSG_MORE));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return -EAGAIN;
+		return pending_repair(op->h) ? WAITING_MORE : -EAGAIN;
 	if (n < 0)
 		return send_error(op, errno);
 	op->done += (size_t)n;

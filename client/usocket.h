@@ -15,9 +15,11 @@
  * plain close(2) works too, but does not wake the calls that other threads are
  * blocked in.
  *
- * All calls may be made from any thread at any time. Calls that wait are
- * cancellation points and end with EINTR when a signal handler has run, as
- * signal(7) says for sockets; SA_RESTART does not restart them.
+ * All calls may be made from any thread, and from signal handlers, at any time.
+ * Calls that wait are cancellation points and end with EINTR when a signal
+ * handler has run, as signal(7) says for sockets: those without a time-out go
+ * on if the handlers have SA_RESTART (all that the program has installed: which
+ * one ran cannot be told).
  *
  * Errors that every call may give:
  *   EBADF         fd is not open, or another thread closed it meanwhile

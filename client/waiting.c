@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -170,7 +171,43 @@ static void waiter_leave(void *arg)
 	registry_unlock(&guard);
 }
 
-/* Returns 0 when it is worth another attempt. */
+/*
+ * Whether every handler that may have run has SA_RESTART: then Linux would
+ * have gone on waiting. poll(2) does not say which one it was; where they
+ * differ the call ends. Signals that a thread brings upon itself never
+ * interrupt a wait.
+ */
+static bool handlers_restart(void)
+{
+	static const int own_doing[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
+	struct sigaction action;
+	sigset_t skip;
+
+	sigemptyset(&skip);
+	for (size_t i = 0; i < sizeof(own_doing) / sizeof(own_doing[0]); i++)
+		sigaddset(&skip, own_doing[i]);
+	for (int i = 1; i < NSIG; i++) {
+		if (sigismember(&skip, i) == 1 || sigaction(i, NULL, &action) < 0)
+			continue;
+		if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
+			!(action.sa_flags & SA_RESTART))
+			return false;
+	}
+	return true;
+}
+
+/* signal(7): only plain calls without a time-out go on. */
+static int interrupted(const struct waiting *w)
+{
+	if (w->deadline.restarts && w->deadline.until_ns == DEADLINE_NEVER && handlers_restart())
+		return 0;
+	return -EINTR;
+}
+
+/*
+ * Returns 0 when it is worth another attempt. The time counts also for calls
+ * that get on with their work without ever having to wait.
+ */
 static int waiter_poll(const struct waiter *waiter, const struct waiting *w, bool idle)
 {
 	struct pollfd p[2] = {
@@ -181,12 +218,12 @@ static int waiter_poll(const struct waiter *waiter, const struct waiting *w, boo
 	int slice_ms = idle ? IDLE_MS : waiter->waker ? -1
 						      : BLIND_MS;
 	bool sliced = slice_ms >= 0 && (left_ms < 0 || slice_ms < left_ms);
-	int n = poll(p, 2, sliced ? slice_ms : left_ms);
+	int n = left_ms == 0 ? 0 : poll(p, 2, sliced ? slice_ms : left_ms);
 
 	if (atomic_load(&waiter->ended) || p[0].revents & POLLNVAL)
 		return -EBADF;
 	if (n < 0)
-		return errno == EINTR ? -EINTR : -ENOMEM;
+		return errno == EINTR ? interrupted(w) : -ENOMEM;
 	return n == 0 && !sliced ? w->deadline.error : 0;
 }
 
@@ -268,16 +305,32 @@ void waiting_end(int fd)
 	registry_unlock(&guard);
 }
 
+/* Of the thread that forks, which holds the lock. */
 static struct guard fork_guard;
 
 static void on_fork_prepare(void)
 {
-	registry_lock(&fork_guard);
+	struct guard guard;
+
+	registry_lock(&guard);
+	fork_guard = guard;
 }
 
 static void on_fork_parent(void)
 {
-	registry_unlock(&fork_guard);
+	struct guard guard = fork_guard;
+
+	registry_unlock(&guard);
+}
+
+static void init_condition(void)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&registry.left, &attributes);
+	pthread_condattr_destroy(&attributes);
 }
 
 /* The sockets of wakers are shared with the parent now: none may be used. */
@@ -300,16 +353,12 @@ static void on_fork_child(void)
 		registry.idle = waker->next;
 		waker_free(waker);
 	}
-	registry_unlock(&fork_guard);
+	init_condition();
+	on_fork_parent();
 }
 
 __attribute__((constructor)) static void waiting_load(void)
 {
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&registry.left, &attributes);
-	pthread_condattr_destroy(&attributes);
+	init_condition();
 	pthread_atfork(on_fork_prepare, on_fork_parent, on_fork_child);
 }

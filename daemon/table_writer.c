@@ -224,8 +224,8 @@ socket_id table_writer_take(struct table_writer *writer)
 		return 0;
 	index = word * BITS_PER_WORD + (uint32_t)__builtin_ctzll(writer->free_bits[word]);
 	writer->free_bits[word] &= writer->free_bits[word] - 1;
+	/* Readers see the record once there is something in it. */
 	generation = next_generation(writer, index);
-	write_socket(writer, index, generation, NULL);
 	if (index >= atomic_load_explicit(&h->high_water, memory_order_relaxed))
 		atomic_store_explicit(&h->high_water, index + 1, memory_order_release);
 	writer->n_used++;

@@ -21,7 +21,8 @@ void table_writer_free(struct table_writer *writer);
 int table_writer_fd(const struct table_writer *writer);
 
 /*
- * Takes a free record and a new generation for it. Returns the socket's id,
+ * Takes a free record and a new generation for it; readers see it from the
+ * first table_writer_publish_socket() on. Returns the socket's id,
  * or 0 if all records are in use.
  */
 socket_id table_writer_take(struct table_writer *writer);

@@ -21,14 +21,19 @@ err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header)
 	return ERR_OK;
 }
 
+/* lwIP raises snd_nxt after a segment's first transmission, but before a SYN's. */
+static bool is_sent_again(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+	if (pcb->state == SYN_SENT)
+		return pcb->nrtx > 0;
+	/* A keep-alive probe is below it too, but has nothing to retransmit. */
+	return (pcb->unsent || pcb->unacked) &&
+	       TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt);
+}
+
 u32_t *hook_tcp_out(struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options)
 {
-	/*
-	 * lwIP raises snd_nxt after a segment's first transmission. A
-	 * keep-alive probe is below it too, but has nothing to retransmit.
-	 */
-	if (tcp_hooks && pcb && (pcb->unsent || pcb->unacked) &&
-		TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt))
+	if (tcp_hooks && pcb && is_sent_again(pcb, header))
 		tcp_hooks->retransmitted(pcb);
 	return options;
 }

@@ -143,25 +143,27 @@ int64_t arg_number(const struct args *args, const char *name, int64_t fallback)
 	return value;
 }
 
-void arg_endpoint(const struct args *args, struct endpoint *out)
+void endpoint_set(struct endpoint *out, const char *host, int64_t port)
 {
-	const char *host = arg_text(args, "host", "127.0.0.1");
 	struct sockaddr_in *in4 = (struct sockaddr_in *)&out->address;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->address;
-	uint16_t port = htons((uint16_t)arg_number(args, "port", 0));
 
 	memset(out, 0, sizeof(*out));
 	if (inet_pton(AF_INET, host, &in4->sin_addr) == 1) {
 		in4->sin_family = AF_INET;
-		in4->sin_port = port;
+		in4->sin_port = htons((uint16_t)port);
 		out->len = sizeof(*in4);
 		return;
 	}
 	require(inet_pton(AF_INET6, host, &in6->sin6_addr) == 1, "%s is no address", host);
 	in6->sin6_family = AF_INET6;
-	in6->sin6_port = port;
-	in6->sin6_scope_id = (uint32_t)arg_number(args, "scope", 0);
+	in6->sin6_port = htons((uint16_t)port);
 	out->len = sizeof(*in6);
+}
+
+void arg_endpoint(const struct args *args, struct endpoint *out)
+{
+	endpoint_set(out, arg_text(args, "host", "127.0.0.1"), arg_number(args, "port", 0));
 }
 
 /* ---- pattern --------------------------------------------------------------- */

@@ -27,9 +27,9 @@ struct transport {
 	ssize_t (*send)(int fd, const void *data, size_t len, int flags);
 	ssize_t (*recv)(int fd, void *buffer, size_t len, int flags);
 	ssize_t (*sendto)(int fd, const void *data, size_t len, int flags,
-			  const struct sockaddr *address, socklen_t address_len);
+		const struct sockaddr *address, socklen_t address_len);
 	ssize_t (*recvfrom)(int fd, void *buffer, size_t len, int flags,
-			    struct sockaddr *address, socklen_t *address_len);
+		struct sockaddr *address, socklen_t *address_len);
 	int (*setsockopt)(int fd, int level, int option, const void *value, socklen_t len);
 	int (*getsockopt)(int fd, int level, int option, void *value, socklen_t *len);
 	int (*poll)(struct pollfd *fds, nfds_t n_fds, int timeout_ms);
@@ -51,16 +51,18 @@ struct endpoint {
 
 const char *arg_text(const struct args *args, const char *name, const char *fallback);
 int64_t arg_number(const struct args *args, const char *name, int64_t fallback);
-/* From "host" and "port", both numeric; ends the program if they are wrong. */
+/* @host is an IPv4 or IPv6 address; anything else ends the program. */
+void endpoint_set(struct endpoint *out, const char *host, int64_t port);
+/* From "host" and "port". */
 void arg_endpoint(const struct args *args, struct endpoint *out);
 
 /* Ends the program with status 1; @what is followed by errno's text. */
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *what, ...);
 /* Ends the program with status 1 if @true_one is false. */
-#define require(true_one, ...)                 \
-	do {                                   \
-		if (!(true_one))               \
-			die(__VA_ARGS__);      \
+#define require(true_one, ...)            \
+	do {                              \
+		if (!(true_one))          \
+			die(__VA_ARGS__); \
 	} while (0)
 /* One line for the script that waits for it. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);

@@ -43,7 +43,7 @@ static ssize_t run_accept(const struct call *call)
 static ssize_t run_connect(const struct call *call)
 {
 	return usocket_connect(call->fd, (const struct sockaddr *)&call->peer.address,
-			       call->peer.len);
+		call->peer.len);
 }
 
 /* Sends until it fails: how much is queued by then does not matter. */
@@ -115,36 +115,8 @@ static void use_again(const struct endpoint *peer)
 	require(usocket_close(fd) == 0, "close");
 }
 
-int load_bereaved(const struct args *args)
+static void call_all(struct call *calls, size_t n)
 {
-	struct args blackhole_args = *args, stall_args = *args;
-	struct endpoint peer, any = { .len = sizeof(struct sockaddr_in) };
-	struct endpoint blackhole, stall;
-	char host[80] = "host=", port[32] = "port=7";
-	int r;
-
-	arg_endpoint(args, &peer);
-	any.address.ss_family = AF_INET;
-	strncat(host, arg_text(args, "blackhole", "192.0.2.1"), 64);
-	blackhole_args = (struct args){ 2, (char *[]){ host, port } };
-	arg_endpoint(&blackhole_args, &blackhole);
-	strncpy(port + 5, arg_text(args, "stall", "0"), 16);
-	strcpy(host + 5, arg_text(args, "host", ""));
-	stall_args = blackhole_args;
-	arg_endpoint(&stall_args, &stall);
-
-	struct call calls[] = {
-		{ .name = "recv", .run = run_recv, .fd = open_connected(&peer) },
-		{ .name = "poll", .run = run_poll, .fd = open_connected(&peer) },
-		{ .name = "send", .run = run_send, .fd = open_connected(&stall) },
-		{ .name = "accept", .run = run_accept, .fd = open_listener(&any, 4) },
-		{ .name = "recvfrom", .run = run_recv, .fd = open_bound(&any, SOCK_DGRAM) },
-		{ .name = "connect", .run = run_connect, .peer = blackhole,
-		  .fd = open_unconnected(&blackhole, SOCK_STREAM) },
-		{ .name = "lookup", .run = run_lookup, .fd = -1 },
-	};
-	size_t n = sizeof(calls) / sizeof(calls[0]);
-
 	for (size_t i = 0; i < n; i++)
 		require(pthread_create(&calls[i].thread, NULL, run_call, &calls[i]) == 0,
 			"pthread_create");
@@ -152,10 +124,45 @@ int load_bereaved(const struct args *args)
 	for (size_t i = 0; i < n; i++)
 		pthread_join(calls[i].thread, NULL);
 	say("woken");
+}
+
+static void say_new_socket(void)
+{
+	int r = usocket_socket(AF_INET, SOCK_STREAM, 0);
+
+	say("new-socket %d %d", r, r < 0 ? errno : 0);
+}
+
+int load_bereaved(const struct args *args)
+{
+	struct endpoint peer, stall, blackhole, any;
+	struct call calls[] = {
+		{ .name = "recv", .run = run_recv },
+		{ .name = "poll", .run = run_poll },
+		{ .name = "send", .run = run_send },
+		{ .name = "accept", .run = run_accept },
+		{ .name = "recvfrom", .run = run_recv },
+		{ .name = "connect", .run = run_connect },
+		{ .name = "lookup", .run = run_lookup },
+	};
+	size_t n = sizeof(calls) / sizeof(calls[0]);
+
+	arg_endpoint(args, &peer);
+	endpoint_set(&stall, arg_text(args, "host", ""), arg_number(args, "stall", 0));
+	endpoint_set(&blackhole, arg_text(args, "blackhole", "192.0.2.1"), 7);
+	endpoint_set(&any, "0.0.0.0", 0);
+	calls[0].fd = open_connected(&peer);
+	calls[1].fd = open_connected(&peer);
+	calls[2].fd = open_connected(&stall);
+	calls[3].fd = open_listener(&any, 4);
+	calls[4].fd = open_bound(&any, SOCK_DGRAM);
+	calls[5].fd = open_unconnected(&blackhole, SOCK_STREAM);
+	calls[5].peer = blackhole;
+	calls[6].fd = -1;
+	call_all(calls, n);
 	require(wait_for_line(), "no line came");
 	say_what_is_left(calls, n);
-	r = usocket_socket(AF_INET, SOCK_STREAM, 0);
-	say("new-socket %d %d", r, r < 0 ? errno : 0);
+	say_new_socket();
 	say("while-gone");
 	require(wait_for_line(), "no line came");
 	use_again(&peer);

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #define DATAGRAM_MAX 65507
-#define WAIT_S 10
+#define WAIT_S	     10
 
 static const char group_text[] = "over there";
 
@@ -64,7 +64,7 @@ static bool same_place(const struct endpoint *a, const struct endpoint *b)
 	if (a->address.ss_family == AF_INET)
 		return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
 	return a6->sin6_port == b6->sin6_port &&
-	       memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
+		memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
 }
 
 static void check_one(int fd, const struct endpoint *peer, size_t len)
@@ -78,7 +78,7 @@ static void check_one(int fd, const struct endpoint *peer, size_t len)
 	require(n == (ssize_t)len, "sendto of %zu bytes gave %zd", len, n);
 	memset(bytes, 0, len);
 	n = net->recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from.address,
-			  &from.len);
+		&from.len);
 	require(n == (ssize_t)len, "recvfrom of %zu bytes gave %zd", len, n);
 	require(pattern_check(bytes, len, 0, len) == len, "the %zu bytes differ", len);
 	require(same_place(&from, peer), "%zu bytes came from elsewhere", len);
@@ -110,12 +110,13 @@ static void reflect_one(int fd)
 	static uint8_t bytes[DATAGRAM_MAX + 1];
 	struct endpoint from = { .len = sizeof(from.address) };
 	ssize_t n = net->recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT,
-				  (struct sockaddr *)&from.address, &from.len);
+		(struct sockaddr *)&from.address, &from.len);
 
 	if (n < 0)
 		return;
 	require(net->sendto(fd, bytes, (size_t)n, 0, (struct sockaddr *)&from.address,
-			    from.len) == n, "sendto");
+			from.len) == n,
+		"sendto");
 }
 
 int load_reflect(const struct args *args)
@@ -146,7 +147,8 @@ static void join4(int fd, const struct endpoint *group, const char *interface)
 	if (interface)
 		inet_pton(AF_INET, interface, &request.imr_interface);
 	require(net->setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request,
-				sizeof(request)) == 0, "IP_ADD_MEMBERSHIP");
+			sizeof(request)) == 0,
+		"IP_ADD_MEMBERSHIP");
 }
 
 static void join6(int fd, const struct endpoint *group, unsigned int index)
@@ -155,7 +157,8 @@ static void join6(int fd, const struct endpoint *group, unsigned int index)
 
 	request.ipv6mr_multiaddr = ((const struct sockaddr_in6 *)&group->address)->sin6_addr;
 	require(net->setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request,
-				sizeof(request)) == 0, "IPV6_JOIN_GROUP");
+			sizeof(request)) == 0,
+		"IPV6_JOIN_GROUP");
 }
 
 static int receive_from_group(const struct endpoint *group, const struct args *args)
@@ -190,13 +193,16 @@ static int send_to_group(const struct endpoint *group, const struct args *args)
 	require(fd >= 0, "socket");
 	if (interface && inet_pton(AF_INET, interface, &via) == 1)
 		require(net->setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &via,
-					sizeof(via)) == 0, "IP_MULTICAST_IF");
+				sizeof(via)) == 0,
+			"IP_MULTICAST_IF");
 	if (index > 0)
 		require(net->setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index,
-					sizeof(index)) == 0, "IPV6_MULTICAST_IF");
+				sizeof(index)) == 0,
+			"IPV6_MULTICAST_IF");
 	require(net->sendto(fd, group_text, strlen(group_text), 0,
-			    (const struct sockaddr *)&group->address, group->len) ==
-		(ssize_t)strlen(group_text), "sendto");
+			(const struct sockaddr *)&group->address, group->len) ==
+			(ssize_t)strlen(group_text),
+		"sendto");
 	say("sent");
 	return net->close(fd);
 }
@@ -214,7 +220,7 @@ int load_group(const struct args *args)
 /* ---- ping ------------------------------------------------------------------ */
 
 #define PING_PAYLOAD 56
-#define PING_ID 0x5573
+#define PING_ID	     0x5573
 
 struct ping {
 	uint8_t type, code;
@@ -243,7 +249,7 @@ static size_t icmp_at(int family, const uint8_t *packet, size_t len)
 }
 
 static bool is_our_reply(const uint8_t *message, size_t len, const struct ping *request,
-			 uint8_t type)
+	uint8_t type)
 {
 	struct ping reply;
 
@@ -251,7 +257,7 @@ static bool is_our_reply(const uint8_t *message, size_t len, const struct ping *
 		return false;
 	memcpy(&reply, message, sizeof(reply));
 	return reply.type == type && reply.id == request->id &&
-	       memcmp(reply.payload, request->payload, PING_PAYLOAD) == 0;
+		memcmp(reply.payload, request->payload, PING_PAYLOAD) == 0;
 }
 
 int load_ping(const struct args *args)
@@ -275,8 +281,9 @@ int load_ping(const struct args *args)
 	}
 	limit_waiting(fd);
 	require(net->sendto(fd, &request, sizeof(request), 0,
-			    (const struct sockaddr *)&peer.address, peer.len) ==
-		(ssize_t)sizeof(request), "sendto");
+			(const struct sockaddr *)&peer.address, peer.len) ==
+			(ssize_t)sizeof(request),
+		"sendto");
 	while (!found) {
 		ssize_t n = net->recv(fd, packet, sizeof(packet), 0);
 		size_t at;
@@ -285,7 +292,7 @@ int load_ping(const struct args *args)
 		at = icmp_at(peer.address.ss_family, packet, (size_t)n);
 		found = at <= (size_t)n &&
 			is_our_reply(packet + at, (size_t)n - at, &request,
-				     v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY);
+				v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY);
 	}
 	say("answered");
 	return net->close(fd);

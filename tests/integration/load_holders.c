@@ -33,9 +33,11 @@ static void check_control(int fd)
 	socklen_t len = sizeof(idle);
 
 	require(usocket_setsockopt(fd, SOL_USOCKET, USOCKET_SO_KEEPALIVE_MINUTES, &minutes,
-				   sizeof(minutes)) == 0, "keep-alive minutes");
+			sizeof(minutes)) == 0,
+		"keep-alive minutes");
 	require(usocket_getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &len) == 0 &&
-		idle == minutes * 60, "TCP_KEEPIDLE is %d", idle);
+			idle == minutes * 60,
+		"TCP_KEEPIDLE is %d", idle);
 	len = sizeof(value);
 	require(usocket_getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &len) == 0 && value == 0,
 		"SO_ERROR is %d", value);
@@ -71,7 +73,8 @@ static void request_much(int fd, int first)
 
 		require(own >= 0, "socket");
 		require(usocket_setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle,
-					   sizeof(idle)) == 0, "TCP_KEEPIDLE");
+				sizeof(idle)) == 0,
+			"TCP_KEEPIDLE");
 		require(usocket_getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &got, &len) == 0,
 			"TCP_KEEPIDLE");
 		require(got == idle, "asked for %d, got %d", idle, got);
@@ -162,8 +165,9 @@ static int count_descriptors(void)
 int load_inherit(const struct args *args)
 {
 	int fd = (int)arg_number(args, "fd", -1), udp = (int)arg_number(args, "udp", -1);
-	struct endpoint any = { .address.ss_family = AF_INET, .len = sizeof(struct sockaddr_in) };
+	struct endpoint any;
 
+	endpoint_set(&any, "0.0.0.0", 0);
 	/* Standard three and the two sockets: session and queues stayed behind. */
 	require(count_descriptors() == 5, "%d descriptors", count_descriptors());
 	check_stream(fd, 22);
@@ -225,8 +229,7 @@ int load_hand_over(const struct args *args)
 
 	arg_endpoint(args, &peer);
 	fds[0] = open_connected(&peer);
-	local = (struct endpoint){ .address.ss_family = AF_INET,
-				   .len = sizeof(struct sockaddr_in) };
+	endpoint_set(&local, "0.0.0.0", 0);
 	fds[1] = open_listener(&local, 4);
 	exchange(fds[0], ECHO_BYTES, 31);
 	way = pass_channel(arg_text(args, "path", ""), false);
@@ -260,9 +263,7 @@ static void receive_rights(int way, int fds[2])
 
 int load_take_over(const struct args *args)
 {
-	struct endpoint self = { .address.ss_family = AF_INET,
-				 .len = sizeof(struct sockaddr_in) };
-	struct sockaddr_in *in = (struct sockaddr_in *)&self.address;
+	struct endpoint self;
 	int fds[2], a, b;
 
 	receive_rights(pass_channel(arg_text(args, "path", ""), true), fds);
@@ -270,8 +271,7 @@ int load_take_over(const struct args *args)
 	/* The script has seen the giver's end. */
 	require(wait_for_line(), "no line came");
 	check_stream(fds[0], 32);
-	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	in->sin_port = htons(local_port(fds[1]));
+	endpoint_set(&self, "127.0.0.1", local_port(fds[1]));
 	a = open_connected(&self);
 	b = usocket_accept(fds[1], NULL, NULL);
 	require(b >= 0, "accept");

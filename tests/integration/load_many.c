@@ -23,16 +23,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WORD 8
+#define WORD	    8
 #define ECHO_BUFFER 65536
 
 struct echo_client {
 	uint8_t *bytes;
-	size_t at, len;		/* what is to be sent back */
+	size_t at, len; /* what is to be sent back */
 };
 
 struct echo {
-	struct pollfd *fds;	/* 0: standard input, 1: the listener */
+	struct pollfd *fds; /* 0: standard input, 1: the listener */
 	struct echo_client *clients;
 	nfds_t n, max;
 };
@@ -64,7 +64,7 @@ static void finish_connecting(struct pollfd *p)
 
 /* Polls until every descriptor has had @event; @on_event takes it. */
 static void each_once(struct pollfd *fds, nfds_t n, short event,
-		      void (*on_event)(struct pollfd *p))
+	void (*on_event)(struct pollfd *p))
 {
 	nfds_t left = n;
 
@@ -247,7 +247,8 @@ static int open_member(const struct endpoint *endpoint)
 	int fd = open_udp(endpoint);
 
 	require(net->setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request,
-				sizeof(request)) == 0, "IP_ADD_MEMBERSHIP");
+			sizeof(request)) == 0,
+		"IP_ADD_MEMBERSHIP");
 	return fd;
 }
 

@@ -29,10 +29,10 @@ struct stream {
 	uint64_t to_send, sent;
 	uint64_t to_receive, received;
 	uint64_t seed_out, seed_in;
-	size_t chunk, read_chunk;	/* bytes a call */
-	bool check;			/* bytes received must be the pattern */
-	bool fin;			/* half-close after the last byte */
-	bool ended;			/* FIN received */
+	size_t chunk, read_chunk; /* bytes a call */
+	bool check;		  /* bytes received must be the pattern */
+	bool fin;		  /* half-close after the last byte */
+	bool ended;		  /* FIN received */
 	uint8_t *out, *in;
 };
 
@@ -229,7 +229,7 @@ int load_stream(const struct args *args)
 		(unsigned long long)s.received);
 	require(net->close(s.fd) == 0, "close");
 	say("sent %llu received %llu", (unsigned long long)s.sent,
-	    (unsigned long long)s.received);
+		(unsigned long long)s.received);
 	free(s.out);
 	free(s.in);
 	return 0;

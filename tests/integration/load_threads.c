@@ -25,21 +25,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define N_THREADS 8
-#define ROUNDS 40
+#define N_THREADS    8
+#define ROUNDS	     40
 #define CLOSE_ROUNDS 10
-#define BIG (4u << 20)
+#define BIG	     (4u << 20)
 
 /* ---- helpers --------------------------------------------------------------- */
 
 static struct endpoint loopback(uint16_t port)
 {
-	struct endpoint e = { .len = sizeof(struct sockaddr_in) };
-	struct sockaddr_in *in = (struct sockaddr_in *)&e.address;
+	struct endpoint e;
 
-	in->sin_family = AF_INET;
-	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	in->sin_port = htons(port);
+	endpoint_set(&e, "127.0.0.1", port);
 	return e;
 }
 
@@ -265,7 +262,7 @@ static void churn_all(void)
 
 struct blocked {
 	int fd;
-	pid_t tid;		/* 0: not started yet */
+	pid_t tid; /* 0: not started yet */
 	ssize_t result;
 	int error;
 	ssize_t (*call)(int fd);
@@ -299,7 +296,7 @@ static void *block(void *arg)
 		b->result = b->call(b->fd);
 	else
 		b->result = usocket_connect(b->fd, (struct sockaddr *)&b->peer.address,
-					    b->peer.len);
+			b->peer.len);
 	b->error = errno;
 	return NULL;
 }
@@ -313,7 +310,7 @@ static bool sleeps(pid_t tid)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
 	stat = fopen(path, "re");
 	if (!stat)
-		return true;	/* it has ended: there is nothing to wait for */
+		return true; /* it has ended: there is nothing to wait for */
 	if (fgets(line, sizeof(line), stat)) {
 		end = strrchr(line, ')');
 		asleep = end && end[2] == 'S';
@@ -365,7 +362,7 @@ static void close_wakes_accept(void)
 {
 	for (int i = 0; i < CLOSE_ROUNDS; i++)
 		close_under(&(struct blocked){ .fd = listen_here(1), .call = call_accept },
-			    "accept");
+			"accept");
 }
 
 static void close_wakes_recvfrom(void)
@@ -374,7 +371,8 @@ static void close_wakes_recvfrom(void)
 
 	for (int i = 0; i < CLOSE_ROUNDS; i++)
 		close_under(&(struct blocked){ .fd = open_bound(&any, SOCK_DGRAM),
-					       .call = call_recv }, "recvfrom");
+				    .call = call_recv },
+			"recvfrom");
 }
 
 static void close_wakes_send(void)
@@ -394,7 +392,7 @@ static void close_wakes_connect(void)
 
 	for (int i = 0; i < CLOSE_ROUNDS; i++) {
 		struct blocked b = { .fd = usocket_socket(AF_INET, SOCK_STREAM, 0),
-				     .peer = loopback(local_port(listener)) };
+			.peer = loopback(local_port(listener)) };
 
 		require(b.fd >= 0, "socket");
 		close_under(&b, "connect");

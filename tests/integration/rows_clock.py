@@ -140,32 +140,12 @@ class Minutes(HandCase):
     def test_closed_window_is_asked_after_as_long_as_the_peer_answers(self):
         s, hand = self.hand_connected(window=0)
         s.send(b"waiting")
+        # More often than data is sent again before that is given up.
         for _ in range(14):
             probe = hand.expect(wire.ACK, timeout_s=10, matches=lambda p: p.payload)
             hand.send(wire.ACK, window=0)
         self.assertEqual(s.state(), 4)
-        hand.take(probe, acknowledge=False)
+        self.assertEqual(probe.seq, hand.ack)
         hand.send(wire.ACK, window=1000)
-        got = probe.payload
-        while len(got) < 7:
-            got += hand.take(hand.expect(wire.ACK, matches=lambda p: p.payload))
-        self.assertEqual(got, b"waiting")
-
-    @rows("L7")
-    def test_half_open_connections_make_room_again(self):
-        listener = self.listening(backlog=2)
-        port = listener.getsockname()[1]
-        hands = [self.hand_peer() for _ in range(4)]
-        for hand in hands:
-            hand.send_syn(self.stack, port)
-        for hand in hands[:2]:
-            hand.expect(wire.SYN | wire.ACK)
-        self.eventually(lambda: listener.info().drops >= 2)
-        watch = Stopwatch()
-
-        def gets_in():
-            late = self.hand_peer()
-            late.send_syn(self.stack, port)
-            return late.wait(wire.SYN | wire.ACK, timeout_s=0.05)
-        self.eventually(gets_in, 10)
-        self.assertGreater(watch.seconds(), 10)
+        packet = hand.expect(wire.ACK, matches=lambda p: len(p.payload) > 1)
+        self.assertEqual(packet.payload, b"waiting"[packet.seq - hand.ack:])

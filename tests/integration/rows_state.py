@@ -539,6 +539,20 @@ class States(HandCase):
             s.info()
         self.assertEqual(usock.status().requests, before + 1)
 
+    def test_retransmissions_are_counted(self):
+        hand = self.hand_peer()
+        s = self.start_connect(hand)
+        hand.serve()
+        s.connect_wait(5000)
+        s.send(b"data")
+        first = hand.expect(wire.ACK, matches=lambda p: p.payload)
+        self.assertEqual(s.info().retransmissions, 0)
+        again = hand.expect(wire.ACK, matches=lambda p: p.payload)
+        self.assertEqual((again.seq, again.payload), (first.seq, first.payload))
+        self.eventually(lambda: s.info().retransmissions >= 1)
+        hand.take(again)
+        self.eventually(lambda: s.info().send_queue == 0)
+
     def test_record_tells_owner_and_counts(self):
         s, hand = self.hand_connected()
         hand.send(wire.ACK, b"abc")

@@ -169,6 +169,17 @@ START_TEST(connect_finished_by_other_process_is_restored)
 }
 END_TEST
 
+START_TEST(connect_left_behind_is_repaired_by_send)
+{
+	static char bytes[100000];
+	int fd = fake_connected(fake), before = send_buffer(fd), none = 0;
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &none, sizeof(none)), 0);
+	ck_assert_int_eq(usocket_send(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+	ck_assert_int_eq(send_buffer(fd), before);
+}
+END_TEST
+
 START_TEST(connect_send_buffer_set_meanwhile_counts_after)
 {
 	struct sockaddr_in sin = ipv4("192.0.2.1", 80);
@@ -530,6 +541,7 @@ static TCase *connect_tests(void)
 	tcase_add_test(tc, connect_polled_then_repeated_gives_result);
 	tcase_add_loop_test(tc, connect_completed_is_restored_by_any_call, 0, 2);
 	tcase_add_test(tc, connect_finished_by_other_process_is_restored);
+	tcase_add_test(tc, connect_left_behind_is_repaired_by_send);
 	tcase_add_test(tc, connect_send_buffer_set_meanwhile_counts_after);
 	tcase_add_test(tc, connect_timeout_gives_up);
 	tcase_add_test(tc, connect_plain_timeout_leaves_it_going);

@@ -184,6 +184,35 @@ START_TEST(signal_interrupts_blocked_call)
 }
 END_TEST
 
+static void action_feed(void *arg)
+{
+	usleep(100000);
+	ck_assert_int_eq(send(fake_channel(fake, *(int *)arg), "x", 1, 0), 1);
+}
+
+/* As signal(7): plain calls go on, calls with a time-out do not. */
+START_TEST(handler_with_sa_restart_lets_plain_call_go_on)
+{
+	struct sigaction action = { .sa_handler = on_signal_ignore, .sa_flags = SA_RESTART };
+	struct timeval tv = { 20, 0 };
+	struct later feed;
+	struct blocked b;
+	int fd = fake_connected(fake);
+
+	sigaction(SIGUSR1, &action, NULL);
+	if (_i == 2)
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	blocked_start(&b, fd, _i == 1 ? call_recv_timeout : call_recv);
+	usleep(100000);
+	pthread_kill(b.thread, SIGUSR1);
+	later_start(&feed, 0, action_feed, &fd);
+	pthread_join(b.thread, NULL);
+	later_join(&feed);
+	ck_assert_int_eq(b.result, _i == 0 ? 1 : -1);
+	ck_assert(_i == 0 || b.error == EINTR);
+}
+END_TEST
+
 START_TEST(cancelled_call_leaves_nothing_locked)
 {
 	const struct waiting_case *c = &cases[_i];
@@ -367,6 +396,26 @@ START_TEST(readiness_without_result_does_not_spin)
 }
 END_TEST
 
+static ssize_t attempt_part(void *arg)
+{
+	(*(int *)arg)++;
+	return WAITING_MORE;
+}
+
+START_TEST(deadline_ends_call_that_always_gets_on)
+{
+	int pair[2], n = 0;
+	struct waiting w = { .events = POLLOUT, .deadline = deadline_in(50) };
+	int64_t start = now_ms();
+
+	ck_assert_int_eq(pipe(pair), 0);
+	w.fd = w.poll_fd = pair[1];
+	ck_assert_int_eq(waiting_run(&w, attempt_part, &n), -ETIMEDOUT);
+	ck_assert_int_ge(now_ms() - start, 50);
+	ck_assert_int_gt(n, 2);
+}
+END_TEST
+
 START_TEST(deadlines_are_rounded_up)
 {
 	struct deadline never = deadline_in(-1), now = deadline_in(0), soon = deadline_in(1);
@@ -394,6 +443,7 @@ int main(void)
 	tcase_add_test(tc, close_wakes_all_of_many);
 	tcase_add_test(tc, closed_wakers_are_replaced);
 	tcase_add_loop_test(tc, signal_interrupts_blocked_call, 0, N_CASES);
+	tcase_add_loop_test(tc, handler_with_sa_restart_lets_plain_call_go_on, 0, 3);
 	tcase_add_loop_test(tc, cancelled_call_leaves_nothing_locked, 0, N_CASES);
 	tcase_add_test(tc, cancelled_lookup_gives_channel_back);
 	tcase_add_test(tc, child_waits_with_wakers_of_its_own);
@@ -401,6 +451,7 @@ int main(void)
 	tcase_add_test(tc, closing_and_waiting_at_random_is_safe);
 	tcase_add_test(tc, attempts_go_on_until_there_is_a_result);
 	tcase_add_test(tc, readiness_without_result_does_not_spin);
+	tcase_add_test(tc, deadline_ends_call_that_always_gets_on);
 	tcase_add_test(tc, deadlines_are_rounded_up);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

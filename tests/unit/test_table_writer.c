@@ -159,14 +159,17 @@ START_TEST(generations_of_two_tables_differ)
 }
 END_TEST
 
-START_TEST(taken_record_is_there_and_blank)
+START_TEST(taken_record_is_seen_once_it_is_published)
 {
 	socket_id id = table_writer_take(writer);
-	struct table_socket record;
+	struct table_socket record = { .type = TABLE_TYPE_STREAM };
 
+	ck_assert_int_eq(table_find_socket(&table, id, &record), -ENOENT);
+	table_writer_publish_socket(writer, id, &(struct table_socket){ .type = TABLE_TYPE_RAW });
 	ck_assert_int_eq(table_find_socket(&table, id, &record), 0);
-	ck_assert_int_eq(record.type, 0);
-	ck_assert_uint_eq(record.bytes_sent, 0);
+	ck_assert_int_eq(record.type, TABLE_TYPE_RAW);
+	table_writer_release(writer, id);
+	ck_assert_int_eq(table_find_socket(&table, id, &record), -ENOENT);
 }
 END_TEST
 
@@ -208,7 +211,7 @@ END_TEST
 START_TEST(released_record_is_gone)
 {
 	socket_id id = table_writer_take(writer), next;
-	struct table_socket record = { .type = TABLE_TYPE_RAW };
+	struct table_socket record = { .type = TABLE_TYPE_RAW }, blank = { 0 };
 	enum table_state state;
 	uint16_t error, flags;
 
@@ -218,6 +221,7 @@ START_TEST(released_record_is_gone)
 	ck_assert_int_eq(table_read_socket(&table, socket_id_index(id), &record), -ENOENT);
 	ck_assert_int_eq(table_peek_state(&table, id, &state, &error, &flags), -ENOENT);
 	next = table_writer_take(writer);
+	table_writer_publish_socket(writer, next, &blank);
 	ck_assert_int_eq(table_find_socket(&table, id, &record), -ENOENT);
 	ck_assert_int_eq(table_find_socket(&table, next, &record), 0);
 	ck_assert_int_eq(record.type, 0);
@@ -276,7 +280,7 @@ int main(void)
 	tcase_add_test(tc, take_from_full_table_gives_none);
 	tcase_add_test(tc, take_again_gives_new_generation);
 	tcase_add_test(tc, generations_of_two_tables_differ);
-	tcase_add_test(tc, taken_record_is_there_and_blank);
+	tcase_add_test(tc, taken_record_is_seen_once_it_is_published);
 	tcase_add_test(tc, published_record_is_read_back);
 	tcase_add_test(tc, released_record_is_gone);
 	tcase_add_test(tc, published_link_is_read_back);
