@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <lwip/igmp.h>
+#include <lwip/ip.h>
 #include <lwip/mld6.h>
 #include <lwip/pbuf.h>
 #include <stdlib.h>
@@ -187,6 +188,46 @@ int dgram_apply_buffer(struct usock *s)
 	if (setsockopt(s->channel, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0)
 		return -errno;
 	return 0;
+}
+
+int dgram_apply_option(struct usock *s, struct ip_pcb *pcb, usp_Option option)
+{
+	uint8_t value = (uint8_t)socket_option(s, option);
+
+	if (option == usp_Option_OPTION_RECEIVE_BUFFER)
+		return dgram_apply_buffer(s);
+	if (!pcb)
+		return 0;
+	switch (option) {
+	case usp_Option_OPTION_BROADCAST:
+		if (value)
+			ip_set_option(pcb, SOF_BROADCAST);
+		else
+			ip_reset_option(pcb, SOF_BROADCAST);
+		break;
+	case usp_Option_OPTION_TTL:
+		pcb->ttl = value;
+		break;
+	case usp_Option_OPTION_TOS:
+		pcb->tos = value;
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+void dgram_apply_options(struct usock *s)
+{
+	static const usp_Option all[] = {
+		usp_Option_OPTION_BROADCAST,
+		usp_Option_OPTION_TTL,
+		usp_Option_OPTION_TOS,
+		usp_Option_OPTION_MULTICAST_TTL,
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		s->ops->apply_option(s, all[i]);
 }
 
 static err_t group_change(const struct dgram_group *g, bool join, struct netif *netif)

@@ -11,6 +11,7 @@
 #include <lwip/ip_addr.h>
 
 struct dgram_group;
+struct ip_pcb;
 struct netif;
 struct pbuf;
 struct raw_pcb;
@@ -54,6 +55,15 @@ int dgram_set_group(struct usock *s, bool join, const struct address *group,
 		    const struct address *interface);
 bool dgram_in_group(struct dgram_socket *d, const ip_addr_t *address);
 void dgram_leave_groups(struct dgram_socket *d);
+
+/*
+ * Applies an option that both types have; UDP's and raw pcbs begin with the
+ * same members. @pcb may be NULL: there is none yet.
+ */
+int dgram_apply_option(struct usock *s, struct ip_pcb *pcb, usp_Option option);
+
+/* Gives a new pcb all options, by way of ops->apply_option. */
+void dgram_apply_options(struct usock *s);
 
 /* Applies OPTION_RECEIVE_BUFFER (or the configured default). */
 int dgram_apply_buffer(struct usock *s);

@@ -69,30 +69,10 @@ static int raw_op_disconnect(struct usock *s)
 static int raw_apply_option(struct usock *s, usp_Option option)
 {
 	struct raw_pcb *pcb = dgram_of(s)->raw;
-	uint8_t value = (uint8_t)socket_option(s, option);
 
-	switch (option) {
-	case usp_Option_OPTION_RECEIVE_BUFFER:
-		return dgram_apply_buffer(s);
-	case usp_Option_OPTION_BROADCAST:
-		if (value)
-			ip_set_option(pcb, SOF_BROADCAST);
-		else
-			ip_reset_option(pcb, SOF_BROADCAST);
-		break;
-	case usp_Option_OPTION_TTL:
-		pcb->ttl = value;
-		break;
-	case usp_Option_OPTION_TOS:
-		pcb->tos = value;
-		break;
-	case usp_Option_OPTION_MULTICAST_TTL:
-		raw_set_multicast_ttl(pcb, value);
-		break;
-	default:
-		break;
-	}
-	return 0;
+	if (option == usp_Option_OPTION_MULTICAST_TTL)
+		raw_set_multicast_ttl(pcb, (u8_t)socket_option(s, option));
+	return dgram_apply_option(s, (struct ip_pcb *)pcb, option);
 }
 
 static void raw_send_datagram(struct dgram_socket *d, struct pbuf *p, const struct address *to)
@@ -140,6 +120,7 @@ static int make_pcb(struct dgram_socket *d)
 	}
 	raw_recv(pcb, on_packet, d);
 	d->raw = pcb;
+	dgram_apply_options(&d->base);
 	return 0;
 }
 

@@ -88,43 +88,10 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
 static int udp_apply_option(struct usock *s, usp_Option option)
 {
 	struct udp_pcb *pcb = dgram_of(s)->udp;
-	uint8_t value = (uint8_t)socket_option(s, option);
 
-	if (option == usp_Option_OPTION_RECEIVE_BUFFER)
-		return dgram_apply_buffer(s);
-	if (!pcb)
-		return 0;
-	switch (option) {
-	case usp_Option_OPTION_BROADCAST:
-		if (value)
-			ip_set_option(pcb, SOF_BROADCAST);
-		else
-			ip_reset_option(pcb, SOF_BROADCAST);
-		break;
-	case usp_Option_OPTION_TTL:
-		pcb->ttl = value;
-		break;
-	case usp_Option_OPTION_TOS:
-		pcb->tos = value;
-		break;
-	case usp_Option_OPTION_MULTICAST_TTL:
-		udp_set_multicast_ttl(pcb, value);
-		break;
-	default:
-		break;
-	}
-	return 0;
-}
-
-static void apply_options(struct usock *s)
-{
-	static const usp_Option all[] = {
-		usp_Option_OPTION_BROADCAST, usp_Option_OPTION_TTL, usp_Option_OPTION_TOS,
-		usp_Option_OPTION_MULTICAST_TTL,
-	};
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		udp_apply_option(s, all[i]);
+	if (option == usp_Option_OPTION_MULTICAST_TTL && pcb)
+		udp_set_multicast_ttl(pcb, (u8_t)socket_option(s, option));
+	return dgram_apply_option(s, (struct ip_pcb *)pcb, option);
 }
 
 static u8_t pcb_type(const struct usock *s)
@@ -156,7 +123,7 @@ static int make_pcb(struct dgram_socket *d)
 	}
 	udp_recv(pcb, on_datagram, d);
 	d->udp = pcb;
-	apply_options(&d->base);
+	dgram_apply_options(&d->base);
 	return 0;
 }
 
