@@ -119,13 +119,13 @@ static ssize_t send_attempt(void *arg)
 		op->done);
 	n = sendmsg(op->h->fd, &message,
 		MSG_DONTWAIT | MSG_NOSIGNAL | (op->send->flags & MSG_MORE));
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return pending_repair(op->h) ? WAITING_MORE : -EAGAIN;
-	if (n < 0)
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return send_error(op, errno);
-	op->done += (size_t)n;
-	return op->done >= op->total || op->send->goal == SEND_SOME ? (ssize_t)op->done
-								    : WAITING_MORE;
+	if (n > 0)
+		op->done += (size_t)n;
+	if (op->done >= op->total || (n > 0 && op->send->goal == SEND_SOME))
+		return (ssize_t)op->done;
+	return pending_repair(op->h) || n > 0 ? WAITING_MORE : -EAGAIN;
 }
 
 ssize_t stream_send(struct holder *h, struct send_params *params)

@@ -171,23 +171,24 @@ static void waiter_leave(void *arg)
 	registry_unlock(&guard);
 }
 
+/* Signals that a thread brings upon itself never interrupt a wait. */
+static bool is_own_doing(int signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+		signal == SIGTRAP || signal == SIGABRT || signal == SIGSYS;
+}
+
 /*
  * Whether every handler that may have run has SA_RESTART: then Linux would
  * have gone on waiting. poll(2) does not say which one it was; where they
- * differ the call ends. Signals that a thread brings upon itself never
- * interrupt a wait.
+ * differ the call ends.
  */
 static bool handlers_restart(void)
 {
-	static const int own_doing[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
 	struct sigaction action;
-	sigset_t skip;
 
-	sigemptyset(&skip);
-	for (size_t i = 0; i < sizeof(own_doing) / sizeof(own_doing[0]); i++)
-		sigaddset(&skip, own_doing[i]);
 	for (int i = 1; i < NSIG; i++) {
-		if (sigismember(&skip, i) == 1 || sigaction(i, NULL, &action) < 0)
+		if (is_own_doing(i) || sigaction(i, NULL, &action) < 0)
 			continue;
 		if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
 			!(action.sa_flags & SA_RESTART))

@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import struct
+import time
 
 import harness
 import usock
@@ -489,7 +490,7 @@ class Listen(TunCase):
         self.eventually(lambda: listener.info().drops > 0)
         self.assertGreater(usock.status().syn_dropped, before)
         self.assertEqual(select.select([], [second], [], 0.1)[1], [])
-        self.assertEqual(listener.info().receive_queue, 1)
+        self.eventually(lambda: listener.info().receive_queue == 1)
         self.keep(listener.accept_timeout(1000)[0])
         # Its SYN comes again, and now there is room.
         self.assertEqual(select.select([], [second], [], 10)[1], [second])
@@ -652,6 +653,18 @@ class Accept(TunCase):
         theirs.close()
 
     @rows("X9")
+    def test_timeout_set_meanwhile_is_for_the_next_call(self):
+        listener = self.listening()
+        waiting = Call(listener.accept)
+        time.sleep(0.05)
+        listener.set_timeouts(receive_s=0.05)
+        time.sleep(0.2)
+        self.assertTrue(waiting.is_alive())
+        self.kernel_socket().connect((self.stack, listener.getsockname()[1]))
+        self.keep(waiting.result()[0])
+        with self.fails(errno.EAGAIN):
+            listener.accept()
+
     def test_listener_shut_down_wakes_accept_22(self):
         listener = self.listening()
         waiting = Call(listener.accept)

@@ -280,10 +280,18 @@ class Runner:
                 if not self.read(key.data):
                     self.finish(key.data)
             self.start_more()
-        for name, reason in self.skips:
-            print(f"SKIP {name}: {reason}")
+        self.report_skips()
         print("{passed} passed, {failed} failed, {skipped} skipped".format(**self.counts))
         return 1 if self.counts["failed"] else 0
+
+    def report_skips(self):
+        """A line for each reason, with the classes it kept from running."""
+        reasons = {}
+        for name, reason in self.skips:
+            reasons.setdefault(reason, []).append(name)
+        for reason, names in reasons.items():
+            classes = sorted({name.split(".")[0] for name in names})
+            print(f"SKIP {reason}: {len(names)} tests of {', '.join(classes)}")
 
     def stop(self):
         import harness

@@ -199,6 +199,11 @@ START_TEST(handler_with_sa_restart_lets_plain_call_go_on)
 	struct blocked b;
 	int fd = fake_connected(fake);
 
+	/* Check's own handlers are without. */
+	for (int i = 1; i < SIGUSR1; i++)
+		signal(i, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGALRM, SIG_DFL);
 	sigaction(SIGUSR1, &action, NULL);
 	if (_i == 2)
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
