@@ -20,6 +20,7 @@
 #include "daemon/dgram.h"
 
 #include "daemon/inet.h"
+#include "netif/link.h"
 #include "netif/stack.h"
 #include "proto/channel.h"
 
@@ -257,19 +258,25 @@ static err_t group_apply(const struct dgram_group *g, bool join)
 	return err;
 }
 
-/* The netif the client means: by address, by scope, or all. */
+/* The netif the client means: by its link's index, by address, or all (NULL). */
 static int group_netif(struct usock *s, const struct address *interface, struct netif **out)
 {
+	struct usocketd *daemon = s->registry->daemon;
 	struct netif *netif;
 	ip_addr_t ip;
 
 	*out = NULL;
+	if (interface->scope > 0) {
+		if (interface->scope <= daemon->n_links)
+			*out = link_netif(daemon->links[interface->scope - 1]);
+		return *out ? 0 : -ENODEV;
+	}
 	if (interface->family == ADDRESS_NONE || address_is_any(interface))
 		return 0;
-	inet_to_lwip(s->registry->daemon, interface, &ip);
+	inet_to_lwip(daemon, interface, &ip);
 	NETIF_FOREACH(netif)
 		if ((IP_IS_V4(&ip) && ip4_addr_eq(netif_ip4_addr(netif), ip_2_ip4(&ip))) ||
-		    (IP_IS_V6(&ip) && netif_get_ip6_addr_match(netif, ip_2_ip6(&ip)) >= 0))
+			(IP_IS_V6(&ip) && netif_get_ip6_addr_match(netif, ip_2_ip6(&ip)) >= 0))
 			*out = netif;
 	return *out ? 0 : -ENODEV;
 }

@@ -22,6 +22,9 @@
 #include <lwip/udp.h>
 #include <netinet/in.h>
 
+/* Dynamic ports that are tried for one bind. */
+#define PORT_TRIES 64
+
 /* How well @s fits a datagram from @from to @to; 0: not at all. */
 static int match_score(struct usock *s, const struct address *from, const struct address *to)
 {
@@ -127,19 +130,29 @@ static int make_pcb(struct dgram_socket *d)
 	return 0;
 }
 
-static int bind_at(struct dgram_socket *d, const struct address *local)
+static int bind_once(struct dgram_socket *d, const struct address *local)
 {
 	int r = ports_bind(&d->base.registry->udp_ports, &d->base, local);
 
 	if (r < 0)
 		return r;
 	r = make_pcb(d);
-	if (r < 0) {
+	if (r < 0)
 		ports_release(&d->base);
-		return r;
-	}
-	d->base.record.local = d->base.bound;
-	return 0;
+	return r;
+}
+
+/* The resolver's own sockets have dynamic ports that ports.c does not know. */
+static int bind_at(struct dgram_socket *d, const struct address *local)
+{
+	int tries = local->port == 0 ? PORT_TRIES : 1;
+	int r = -EADDRINUSE;
+
+	while (r == -EADDRINUSE && tries-- > 0)
+		r = bind_once(d, local);
+	if (r == 0)
+		d->base.record.local = d->base.bound;
+	return r;
 }
 
 static int ensure_bound(struct dgram_socket *d)

@@ -106,11 +106,14 @@ void say(const char *format, ...)
 {
 	va_list args;
 
+	/* Threads' lines stay apart. */
+	flockfile(stdout);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
 	putchar('\n');
 	fflush(stdout);
+	funlockfile(stdout);
 }
 
 bool wait_for_line(void)

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <errno.h>
 #include <lwip/inet_chksum.h>
+#include <lwip/udp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,9 @@ START_TEST(group_joined_once_and_left_once)
 	ck_assert_int_eq(b.s->ops->set_group(b.s, true, &group, &none), -EADDRINUSE);
 	ck_assert_int_eq(b.s->ops->set_group(b.s, false, &group, &none), 0);
 	ck_assert_int_eq(b.s->ops->set_group(b.s, false, &group, &none), -EADDRNOTAVAIL);
+	/* There is no such link. */
+	none.scope = 1;
+	ck_assert_int_eq(b.s->ops->set_group(b.s, true, &group, &none), -ENODEV);
 }
 END_TEST
 
@@ -272,6 +276,27 @@ START_TEST(raw_icmp_echo_is_answered_by_the_stack)
 		}
 	}
 	ck_assert_int_eq(replies, 1);
+}
+END_TEST
+
+/* The resolver's ports are lwIP's alone: no registered socket has them. */
+START_TEST(dynamic_port_taken_in_the_stack_is_passed_over)
+{
+	struct address any = { .family = ADDRESS_IPV4 };
+	static struct udp_pcb *taken[8192];
+
+	for (size_t i = 0; i < 8192; i++) {
+		taken[i] = udp_new_ip_type(IPADDR_TYPE_V4);
+		ck_assert_int_eq(udp_bind(taken[i], IP4_ADDR_ANY, (u16_t)(49152 + 2 * i)), ERR_OK);
+	}
+	for (int i = 0; i < 20; i++) {
+		struct test_socket t = fixture_socket(&f, TABLE_TYPE_DATAGRAM, ADDRESS_IPV4);
+
+		ck_assert_int_eq(t.s->ops->bind(t.s, &any), 0);
+		ck_assert_int_eq(t.s->bound.port % 2, 1);
+	}
+	for (size_t i = 0; i < 8192; i++)
+		udp_remove(taken[i]);
 }
 END_TEST
 
@@ -310,6 +335,7 @@ int main(void)
 	tcase_add_test(tc, malformed_messages_are_dropped);
 	tcase_add_test(tc, group_joined_once_and_left_once);
 	tcase_add_test(tc, raw_icmp_echo_is_answered_by_the_stack);
+	tcase_add_test(tc, dynamic_port_taken_in_the_stack_is_passed_over);
 	tcase_add_test(tc, channel_closed_frees_the_socket);
 	return run_suite("udp", tc);
 }
