@@ -43,7 +43,7 @@
 
 struct dgram_group {
 	ip_addr_t address;
-	struct netif *netif;		/* NULL: all */
+	struct netif *netif; /* NULL: all */
 	LIST_ENTRY(dgram_group) link;
 };
 
@@ -55,7 +55,7 @@ static bool send_iov(struct dgram_socket *d, struct iovec *iov, size_t n_iov)
 }
 
 void dgram_deliver(struct dgram_socket *d, const struct pbuf *p, uint16_t skip,
-		   const struct address *from)
+	const struct address *from)
 {
 	struct channel_header header = {
 		.kind = CHANNEL_DATA,
@@ -93,7 +93,7 @@ bool dgram_wants(const struct dgram_socket *d, const struct address *from)
 	if (d->peer.family == ADDRESS_NONE)
 		return true;
 	return address_ip_equal(&d->peer, from) &&
-	       (d->base.record.type == TABLE_TYPE_RAW || d->peer.port == from->port);
+		(d->base.record.type == TABLE_TYPE_RAW || d->peer.port == from->port);
 }
 
 static bool may_send(struct dgram_socket *d, const struct address *to)
@@ -101,7 +101,7 @@ static bool may_send(struct dgram_socket *d, const struct address *to)
 	ip_addr_t ip;
 
 	if (to->family == ADDRESS_NONE ||
-	    (to->port == 0 && d->base.record.type == TABLE_TYPE_DATAGRAM))
+		(to->port == 0 && d->base.record.type == TABLE_TYPE_DATAGRAM))
 		return false;
 	inet_to_lwip(d->base.registry->daemon, to, &ip);
 	return socket_option(&d->base, usp_Option_OPTION_BROADCAST) || !inet_is_broadcast(&ip);
@@ -119,7 +119,7 @@ static void send_datagram(struct dgram_socket *d, const uint8_t *message, size_t
 		to = address_map_v4(&to);
 	len -= sizeof(header);
 	if (header.kind != CHANNEL_DATA || to.family != d->base.record.family ||
-	    !may_send(d, &to) || len > CHANNEL_DATAGRAM_MAX) {
+		!may_send(d, &to) || len > CHANNEL_DATAGRAM_MAX) {
 		d->base.record.drops++;
 		return;
 	}
@@ -282,7 +282,7 @@ static int group_netif(struct usock *s, const struct address *interface, struct 
 }
 
 static struct dgram_group *group_find(struct dgram_socket *d, const ip_addr_t *address,
-				      const struct netif *netif, unsigned int *n)
+	const struct netif *netif, unsigned int *n)
 {
 	struct dgram_group *g;
 
@@ -321,7 +321,7 @@ static void group_leave(struct dgram_group *g)
 }
 
 int dgram_set_group(struct usock *s, bool join, const struct address *group,
-		    const struct address *interface)
+	const struct address *interface)
 {
 	struct dgram_socket *d = dgram_of(s);
 	struct dgram_group *g;

@@ -23,7 +23,7 @@ struct dgram_socket {
 		struct udp_pcb *udp;
 		struct raw_pcb *raw;
 	};
-	struct address peer;		/* default destination and only source;
+	struct address peer; /* default destination and only source;
 					 * family NONE: not connected */
 	LIST_HEAD(, dgram_group) groups;
 	/* Sends one datagram; takes @p. */
@@ -40,7 +40,7 @@ static inline struct dgram_socket *dgram_of(struct usock *s)
  * and counts it. The caller keeps @p.
  */
 void dgram_deliver(struct dgram_socket *d, const struct pbuf *p, uint16_t skip,
-		   const struct address *from);
+	const struct address *from);
 
 /* Sets the pending error and wakes whoever waits for a datagram. */
 void dgram_fail(struct dgram_socket *d, int error);
@@ -52,7 +52,7 @@ bool dgram_wants(const struct dgram_socket *d, const struct address *from);
 void dgram_on_channel(struct usock *s, short events);
 void dgram_service(struct usock *s);
 int dgram_set_group(struct usock *s, bool join, const struct address *group,
-		    const struct address *interface);
+	const struct address *interface);
 bool dgram_in_group(struct dgram_socket *d, const ip_addr_t *address);
 void dgram_leave_groups(struct dgram_socket *d);
 

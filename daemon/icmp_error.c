@@ -32,7 +32,7 @@ struct icmp_error {
 
 /* Bytes of the quote that matter: ports, and TCP's sequence number. */
 #define QUOTE_TRANSPORT 8
-#define ICMP_HEADER 8
+#define ICMP_HEADER	8
 
 /* What the quoted packet said of itself. */
 struct quote {
@@ -103,7 +103,7 @@ static bool parse_transport(const uint8_t *bytes, size_t len, struct quote *quot
 	quote->local.port = (uint16_t)(bytes[0] << 8 | bytes[1]);
 	quote->remote.port = (uint16_t)(bytes[2] << 8 | bytes[3]);
 	quote->sequence = (uint32_t)bytes[4] << 24 | (uint32_t)bytes[5] << 16 |
-			  (uint32_t)bytes[6] << 8 | bytes[7];
+		(uint32_t)bytes[6] << 8 | bytes[7];
 	return true;
 }
 
@@ -118,7 +118,7 @@ static bool parse_quote4(const uint8_t *bytes, size_t len, struct quote *quote)
 	header = IPH_HL_BYTES(&ip);
 	/* Only a first fragment has the ports. */
 	if (IPH_V(&ip) != 4 || header < sizeof(ip) || header > len ||
-	    IPH_OFFSET_BYTES(&ip) != 0)
+		IPH_OFFSET_BYTES(&ip) != 0)
 		return false;
 	quote->protocol = IPH_PROTO(&ip);
 	quote->local.family = ADDRESS_IPV4;
@@ -149,8 +149,8 @@ static bool is_about(const struct usock *s, const struct quote *quote)
 	struct address local = address_unmap_v4(&s->record.local);
 
 	return remote.family == quote->remote.family && remote.port == quote->remote.port &&
-	       address_ip_equal(&remote, &quote->remote) &&
-	       (address_is_any(&local) || address_ip_equal(&local, &quote->local));
+		address_ip_equal(&remote, &quote->remote) &&
+		(address_is_any(&local) || address_ip_equal(&local, &quote->local));
 }
 
 static void tell_udp(struct socket_registry *registry, const struct quote *quote, int error)
@@ -176,7 +176,7 @@ static void tell_tcp(struct socket_registry *registry, const struct quote *quote
 
 		next = LIST_NEXT(s, port_link);
 		if (t->pcb && t->phase == TCP_PHASE_CONNECTING && is_about(s, quote) &&
-		    quote->sequence == t->pcb->lastack)
+			quote->sequence == t->pcb->lastack)
 			tcp_socket_unreachable(s, error);
 	}
 }

@@ -57,7 +57,7 @@ static uint32_t zone_to_scope(const struct usocketd *daemon, const ip6_addr_t *i
 }
 
 struct address inet_from_lwip(const struct usocketd *daemon, const ip_addr_t *ip, uint16_t port,
-			      bool as_v6)
+	bool as_v6)
 {
 	struct address a = { .port = port };
 
@@ -106,7 +106,7 @@ static bool is_network_broadcast(const struct netif *netif, const ip4_addr_t *ip
 	uint32_t mask = netif_ip4_netmask(netif)->addr;
 
 	return !ip4_addr_isany(netif_ip4_addr(netif)) && (~mask & PP_HTONL(UINT32_C(2))) &&
-	       ip->addr == (netif_ip4_addr(netif)->addr | ~mask);
+		ip->addr == (netif_ip4_addr(netif)->addr | ~mask);
 }
 
 bool inet_is_broadcast(const ip_addr_t *ip)

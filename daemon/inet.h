@@ -23,7 +23,7 @@ void inet_to_lwip(const struct usocketd *daemon, const struct address *a, ip_add
 
 /* And back, with @port; @as_v6: IPv4 as IPv4-mapped, for AF_INET6 sockets. */
 struct address inet_from_lwip(const struct usocketd *daemon, const ip_addr_t *ip, uint16_t port,
-			      bool as_v6);
+	bool as_v6);
 
 /*
  * The netif a packet to @remote would take from @local (may be any).

@@ -22,9 +22,9 @@ enum {
 };
 
 struct option_row {
-	uint8_t types;		/* FOR_; 0: not an option of one number */
-	int32_t min, max;	/* else EINVAL */
-	int32_t value;		/* default */
+	uint8_t types;	  /* FOR_; 0: not an option of one number */
+	int32_t min, max; /* else EINVAL */
+	int32_t value;	  /* default */
 };
 
 static const struct option_row rows[] = {
@@ -52,7 +52,7 @@ static_assert(sizeof(rows) / sizeof(rows[0]) == SOCKET_OPTION_COUNT, "a row for 
 
 /* Quectel's TCP_KEEPALIVE: n minutes idle, then 3 probes 25 s apart. */
 #define QUECTEL_KEEP_INTERVAL_S 25
-#define QUECTEL_KEEP_COUNT 3
+#define QUECTEL_KEEP_COUNT	3
 
 static bool is_flag(const struct option_row *row)
 {
@@ -88,13 +88,13 @@ static int set_group(struct usock *s, const usp_SocketSetOption *message)
 	if (!s->ops->set_group)
 		return -ENOPROTOOPT;
 	if (!message->has_group || address_from_proto(&group, &message->group) < 0 ||
-	    (message->has_interface &&
-	     address_from_proto(&interface, &message->interface) < 0))
+		(message->has_interface &&
+			address_from_proto(&interface, &message->interface) < 0))
 		return -EINVAL;
 	if (!address_is_multicast(&group))
 		return -EINVAL;
 	return s->ops->set_group(s, message->option == usp_Option_OPTION_JOIN_GROUP, &group,
-				 &interface);
+		&interface);
 }
 
 /* Once the stack knows the address, the choice of families is made. */
@@ -131,7 +131,7 @@ int socket_set_option(struct usock *s, const usp_SocketSetOption *message)
 		return set_group(s, message);
 	if (!option_known(option)) {
 		log_info("socket %u of pid %u: unknown option %d", socket_id_index(s->id),
-			 s->record.pid, (int)option);
+			s->record.pid, (int)option);
 		return -ENOPROTOOPT;
 	}
 	r = option_check(s, option, value);
@@ -142,7 +142,7 @@ int socket_set_option(struct usock *s, const usp_SocketSetOption *message)
 	option_store(s, option, value);
 	if (option == usp_Option_OPTION_BROADCAST)
 		s->record.flags = (uint16_t)((s->record.flags & ~TABLE_SOCKET_BROADCAST) |
-					     (value ? TABLE_SOCKET_BROADCAST : 0));
+			(value ? TABLE_SOCKET_BROADCAST : 0));
 	if (option == usp_Option_OPTION_KEEP_ALIVE_MINUTES)
 		return set_keep_alive_minutes(s, value);
 	return s->ops->apply_option(s, option);

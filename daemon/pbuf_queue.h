@@ -12,12 +12,12 @@ struct pbuf;
 
 /* All zero is an empty queue. */
 struct pbuf_queue {
-	struct pbuf **ring;	/* pbufs without chain; owned; NULL: none yet */
-	size_t size;		/* of the ring, a power of two */
-	size_t first;		/* index of the oldest */
-	size_t n;		/* pbufs in the queue */
-	size_t offset;		/* bytes of the oldest already consumed */
-	size_t n_bytes;		/* not consumed */
+	struct pbuf **ring; /* pbufs without chain; owned; NULL: none yet */
+	size_t size;	    /* of the ring, a power of two */
+	size_t first;	    /* index of the oldest */
+	size_t n;	    /* pbufs in the queue */
+	size_t offset;	    /* bytes of the oldest already consumed */
+	size_t n_bytes;	    /* not consumed */
 };
 
 /* Takes over @p and its chain. Returns 0, or -ENOMEM with nothing taken. */

@@ -67,12 +67,12 @@ static int table_insert(struct port_table *table, struct usock *s, const struct 
 static bool is_dual_stack(const struct usock *s, const struct address *local)
 {
 	return s->record.family == ADDRESS_IPV6 && address_is_any(local) &&
-	       !socket_option(s, usp_Option_OPTION_V6ONLY);
+		!socket_option(s, usp_Option_OPTION_V6ONLY);
 }
 
 /* Whether a packet could be for either. */
 static bool addresses_overlap(const struct usock *a, const struct address *la,
-			      const struct usock *b, const struct address *lb)
+	const struct usock *b, const struct address *lb)
 {
 	struct address ua = address_unmap_v4(la), ub = address_unmap_v4(lb);
 
@@ -92,18 +92,18 @@ static bool is_listening(const struct usock *s)
 static bool may_share(const struct usock *a, const struct usock *b)
 {
 	return socket_option(a, usp_Option_OPTION_REUSE_ADDRESS) &&
-	       socket_option(b, usp_Option_OPTION_REUSE_ADDRESS) &&
-	       a->record.uid == b->record.uid && !is_listening(a) && !is_listening(b);
+		socket_option(b, usp_Option_OPTION_REUSE_ADDRESS) &&
+		a->record.uid == b->record.uid && !is_listening(a) && !is_listening(b);
 }
 
 static bool ports_conflict(struct port_table *table, const struct usock *s,
-			   const struct address *local)
+	const struct address *local)
 {
 	struct usock *other = ports_first(table, local->port);
 
 	for (; other; other = LIST_NEXT(other, port_link))
 		if (other != s && !may_share(s, other) &&
-		    addresses_overlap(s, local, other, &other->bound))
+			addresses_overlap(s, local, other, &other->bound))
 			return true;
 	return false;
 }
@@ -118,14 +118,14 @@ static bool ports_time_wait(const struct usock *s, const struct address *local)
 
 	for (pcb = tcp_tw_pcbs; pcb; pcb = pcb->next)
 		if (pcb->local_port == local->port &&
-		    !(socket_option(s, usp_Option_OPTION_REUSE_ADDRESS) &&
-		      tcp_pcb_uid(pcb) == s->record.uid))
+			!(socket_option(s, usp_Option_OPTION_REUSE_ADDRESS) &&
+				tcp_pcb_uid(pcb) == s->record.uid))
 			return true;
 	return false;
 }
 
 static bool ports_free(struct port_table *table, const struct usock *s,
-		       const struct address *local)
+	const struct address *local)
 {
 	if (ports_conflict(table, s, local))
 		return false;
@@ -142,7 +142,7 @@ static int ports_pick(struct port_table *table, uint16_t *port)
 		if (i <= RANDOM_PICKS && getrandom(&start, sizeof(start), 0) != sizeof(start))
 			return -ENOBUFS;
 		*port = (uint16_t)(PORTS_DYNAMIC_FIRST +
-				   (start + (i > RANDOM_PICKS ? i : 0)) % span);
+			(start + (i > RANDOM_PICKS ? i : 0)) % span);
 		if (!table_find(table, *port))
 			return 0;
 	}
@@ -191,7 +191,7 @@ int ports_check_listen(const struct usock *s)
 
 	for (; other; other = LIST_NEXT(other, port_link))
 		if (other != s && is_listening(other) &&
-		    addresses_overlap(s, &s->bound, other, &other->bound))
+			addresses_overlap(s, &s->bound, other, &other->bound))
 			return -EADDRINUSE;
 	return 0;
 }

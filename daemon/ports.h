@@ -10,7 +10,7 @@
 
 /* Dynamic ports, RFC 6335 section 6. */
 #define PORTS_DYNAMIC_FIRST 49152
-#define PORTS_DYNAMIC_LAST 65535
+#define PORTS_DYNAMIC_LAST  65535
 
 /*
  * Registers @s at @local in @table; port 0 picks a free random one

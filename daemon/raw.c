@@ -110,7 +110,7 @@ static int make_pcb(struct dgram_socket *d)
 {
 	bool v6 = d->base.record.family == ADDRESS_IPV6;
 	struct raw_pcb *pcb = raw_new_ip_type(v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4,
-					      d->base.record.protocol);
+		d->base.record.protocol);
 
 	if (!pcb)
 		return -ENOBUFS;
@@ -125,7 +125,7 @@ static int make_pcb(struct dgram_socket *d)
 }
 
 int raw_socket_new(struct socket_registry *registry, const struct socket_params *common,
-		   struct usock **out, int *client_end)
+	struct usock **out, int *client_end)
 {
 	struct socket_params params = *common;
 	int r;

@@ -113,7 +113,7 @@ int socket_registry_new(struct socket_registry **out, struct usocketd *daemon)
 	registry->sweep_timer = event_new(daemon->base, -1, EV_PERSIST, on_sweep, registry);
 	tcp_sockets_init();
 	if (registry->by_index && registry->scratch && registry->run_timer &&
-	    registry->sweep_timer)
+		registry->sweep_timer)
 		r = icmp_error_new(&registry->icmp, registry);
 	if (r < 0) {
 		socket_registry_free(registry);
@@ -287,7 +287,7 @@ static int socket_watch(struct usock *s)
 	struct event_base *base = s->registry->daemon->base;
 
 	s->on_readable = event_new(base, s->channel, EV_READ | EV_CLOSED | EV_ET | EV_PERSIST,
-				   on_channel, s);
+		on_channel, s);
 	s->on_writable = event_new(base, s->channel, EV_WRITE | EV_ET | EV_PERSIST, on_channel, s);
 	if (!s->on_readable || !s->on_writable || event_add(s->on_readable, NULL) < 0)
 		return -ENOMEM;
@@ -330,7 +330,7 @@ static int socket_open_channel(struct usock *s, int *client_end)
 	s->channel = pair[0];
 	/* The client's end stays blocking: the flag belongs to its holders. */
 	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ||
-	    getsockopt(pair[1], SOL_SOCKET, SO_COOKIE, &s->cookie, &len) < 0) {
+		getsockopt(pair[1], SOL_SOCKET, SO_COOKIE, &s->cookie, &len) < 0) {
 		int r = -errno;
 
 		close(pair[1]);
@@ -366,7 +366,7 @@ static void socket_discard(struct usock *s, int *client_end)
 }
 
 int socket_create(struct socket_registry *registry, const struct socket_params *params,
-		  struct usock **out, int *client_end)
+	struct usock **out, int *client_end)
 {
 	struct usock *s = calloc(1, params->size);
 	int r;

@@ -29,7 +29,7 @@ struct usock;
 /* A protocol's port numbers in use; see ports.c. */
 struct port_entry;
 struct port_table {
-	struct port_entry *entries;	/* uthash by port */
+	struct port_entry *entries; /* uthash by port */
 };
 
 /*
@@ -45,7 +45,7 @@ struct socket_ops {
 	/* Applies s->options[option], just set, to what exists by now. */
 	int (*apply_option)(struct usock *s, usp_Option option);
 	int (*set_group)(struct usock *s, bool join, const struct address *group,
-			 const struct address *interface);
+		const struct address *interface);
 	/* The channel became readable, writable or was closed (EV_ flags). */
 	void (*on_channel)(struct usock *s, short events);
 	/* Called from the run queue after socket_schedule(). */
@@ -69,21 +69,21 @@ struct usock {
 	socket_id id;
 	const struct socket_ops *ops;
 	struct socket_registry *registry;
-	struct account *account;	/* referenced; one RESOURCE_SOCKET charged */
-	int channel;			/* daemon's end; -1: closed */
-	uint64_t cookie;		/* SO_COOKIE of the client's end */
-	struct event *on_readable;	/* edge-triggered read and close */
-	struct event *on_writable;	/* edge-triggered, while wanted */
-	struct table_socket record;	/* as published, and more up to date */
+	struct account *account;    /* referenced; one RESOURCE_SOCKET charged */
+	int channel;		    /* daemon's end; -1: closed */
+	uint64_t cookie;	    /* SO_COOKIE of the client's end */
+	struct event *on_readable;  /* edge-triggered read and close */
+	struct event *on_writable;  /* edge-triggered, while wanted */
+	struct table_socket record; /* as published, and more up to date */
 	int32_t options[SOCKET_OPTION_COUNT];
-	uint32_t options_set;		/* bit: set by the client */
-	struct port_table *ports;	/* where it is registered, or NULL */
-	struct address bound;		/* local address of the registration */
-	LIST_ENTRY(usock) port_link;	/* sockets on the same port */
-	TAILQ_ENTRY(usock) run_link;	/* while scheduled */
+	uint32_t options_set;	     /* bit: set by the client */
+	struct port_table *ports;    /* where it is registered, or NULL */
+	struct address bound;	     /* local address of the registration */
+	LIST_ENTRY(usock) port_link; /* sockets on the same port */
+	TAILQ_ENTRY(usock) run_link; /* while scheduled */
 	LIST_ENTRY(usock) all_link;
 	bool scheduled;
-	bool dead;			/* released; freed by the run queue */
+	bool dead; /* released; freed by the run queue */
 };
 
 LIST_HEAD(usock_list, usock);
@@ -92,19 +92,19 @@ TAILQ_HEAD(usock_queue, usock);
 struct socket_registry {
 	struct usocketd *daemon;
 	struct usock_list all;
-	struct usock **by_index;	/* n_indexes pointers, by table record */
+	struct usock **by_index; /* n_indexes pointers, by table record */
 	uint32_t n_indexes;
 	uint32_t n_sockets;
 	struct usock_queue run_queue;
-	struct usock_list dead;		/* linked by all_link */
-	struct event *run_timer;	/* fires in the next loop turn */
-	struct event *sweep_timer;	/* each second while n_sweep > 0 */
-	uint32_t n_sweep;		/* sockets whose state moves by itself */
+	struct usock_list dead;	   /* linked by all_link */
+	struct event *run_timer;   /* fires in the next loop turn */
+	struct event *sweep_timer; /* each second while n_sweep > 0 */
+	uint32_t n_sweep;	   /* sockets whose state moves by itself */
 	struct port_table tcp_ports;
 	struct port_table udp_ports;
 	uint64_t n_syn_dropped;
-	uint8_t *scratch;		/* SOCKET_SCRATCH_SIZE bytes, for one callback */
-	struct icmp_error *icmp;	/* owned */
+	uint8_t *scratch;	 /* SOCKET_SCRATCH_SIZE bytes, for one callback */
+	struct icmp_error *icmp; /* owned */
 };
 
 /* A datagram with its header, or one read of a stream. */
@@ -112,18 +112,18 @@ struct socket_registry {
 
 /* Who a new socket belongs to. */
 struct socket_owner {
-	struct account *account;	/* to be charged */
+	struct account *account; /* to be charged */
 	uint32_t pid;
 	uint32_t uid;
 	const char *program;
 };
 
 struct socket_params {
-	size_t size;			/* of the whole object */
+	size_t size; /* of the whole object */
 	const struct socket_ops *ops;
 	struct socket_owner owner;
-	uint8_t type;			/* enum table_type */
-	uint8_t family;			/* enum address_family */
+	uint8_t type;	/* enum table_type */
+	uint8_t family; /* enum address_family */
 	uint8_t protocol;
 };
 
@@ -133,7 +133,7 @@ struct socket_params {
  * full) or -errno.
  */
 int socket_create(struct socket_registry *registry, const struct socket_params *params,
-		  struct usock **out, int *client_end);
+	struct usock **out, int *client_end);
 
 /*
  * Ends the socket: ops->release, channel closed, record freed, account given
@@ -170,11 +170,11 @@ int socket_get_option(struct usock *s, usp_Option option, int32_t *value);
 
 /* tcp.c, udp.c, raw.c: constructors behind request_socket_new(). */
 int tcp_socket_new(struct socket_registry *registry, const struct socket_params *common,
-		   struct usock **out, int *client_end);
+	struct usock **out, int *client_end);
 int udp_socket_new(struct socket_registry *registry, const struct socket_params *common,
-		   struct usock **out, int *client_end);
+	struct usock **out, int *client_end);
 int raw_socket_new(struct socket_registry *registry, const struct socket_params *common,
-		   struct usock **out, int *client_end);
+	struct usock **out, int *client_end);
 
 /* Lets the TCP sockets listen to lwIP; once, after stack_init(). */
 void tcp_sockets_init(void);

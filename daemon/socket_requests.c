@@ -42,11 +42,11 @@ static bool may_open_raw(const struct request *request)
 	gid_t group = request->daemon->config.raw_group;
 
 	return session_uid(request->session) == 0 ||
-	       (group != (gid_t)-1 && session_in_group(request->session, group));
+		(group != (gid_t)-1 && session_in_group(request->session, group));
 }
 
 static int socket_new_by_type(struct request *request, const struct socket_params *params,
-			      struct usock **s)
+	struct usock **s)
 {
 	struct socket_registry *registry = request->daemon->sockets;
 
@@ -131,7 +131,7 @@ int request_socket_attach(struct request *request)
  * AF_INET6 socket. An address without family is "any" of the socket's own.
  */
 static int request_address(const struct usock *s, const usp_Address *message, bool has,
-			   struct address *a)
+	struct address *a)
 {
 	memset(a, 0, sizeof(*a));
 	if (has && address_from_proto(a, message) < 0)
@@ -140,7 +140,8 @@ static int request_address(const struct usock *s, const usp_Address *message, bo
 		a->family = s->record.family;
 	if (a->family == s->record.family)
 		return address_is_v4_mapped(a) && socket_option(s, usp_Option_OPTION_V6ONLY)
-			       ? -ENETUNREACH : 0;
+			? -ENETUNREACH
+			: 0;
 	if (a->family != ADDRESS_IPV4 || socket_option(s, usp_Option_OPTION_V6ONLY))
 		return -EAFNOSUPPORT;
 	*a = address_map_v4(a);
@@ -162,7 +163,7 @@ int request_socket_bind(struct request *request)
 	if (r < 0)
 		return r;
 	if (local.port > 0 && local.port < 1024 && !config->low_ports &&
-	    session_uid(request->session) != 0)
+		session_uid(request->session) != 0)
 		return -EACCES;
 	if (!s->ops->bind)
 		return -EOPNOTSUPP;
@@ -197,7 +198,7 @@ int request_socket_connect(struct request *request)
 int request_socket_disconnect(struct request *request)
 {
 	struct usock *s = request_socket(request,
-					 request->message->body.socket_disconnect.socket);
+		request->message->body.socket_disconnect.socket);
 	int r;
 
 	if (!s)

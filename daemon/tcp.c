@@ -40,7 +40,7 @@
 enum {
 	EXT_ARG_SOCKET,
 	EXT_ARG_UID,
-	EXT_ARG_ANSWERED,	/* not NULL: half-open only because the backlog is full */
+	EXT_ARG_ANSWERED, /* not NULL: half-open only because the backlog is full */
 };
 static_assert(LWIP_TCP_PCB_NUM_EXT_ARGS > EXT_ARG_ANSWERED, "lwipopts.h gives the ext arguments");
 
@@ -48,7 +48,7 @@ static_assert(LWIP_TCP_PCB_NUM_EXT_ARGS > EXT_ARG_ANSWERED, "lwipopts.h gives th
 #define RTT_TICK_US 500000u
 /* Longest pause between two SYNs, in those ticks: 120 s (RFC 6298 2.5). */
 #define SYN_RTO_MAX_TICKS 240
-#define RTT_SHIFT 3
+#define RTT_SHIFT	  3
 
 uint32_t tcp_pcb_uid(const struct tcp_pcb *pcb)
 {
@@ -140,9 +140,13 @@ static u8_t pcb_type(const struct tcp_socket *t, const ip_addr_t *remote)
 static void apply_options(struct tcp_socket *t)
 {
 	static const usp_Option all[] = {
-		usp_Option_OPTION_KEEP_ALIVE, usp_Option_OPTION_KEEP_IDLE,
-		usp_Option_OPTION_KEEP_INTERVAL, usp_Option_OPTION_KEEP_COUNT,
-		usp_Option_OPTION_NO_DELAY, usp_Option_OPTION_TTL, usp_Option_OPTION_TOS,
+		usp_Option_OPTION_KEEP_ALIVE,
+		usp_Option_OPTION_KEEP_IDLE,
+		usp_Option_OPTION_KEEP_INTERVAL,
+		usp_Option_OPTION_KEEP_COUNT,
+		usp_Option_OPTION_NO_DELAY,
+		usp_Option_OPTION_TTL,
+		usp_Option_OPTION_TOS,
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -163,8 +167,9 @@ int tcp_make_pcb(struct tcp_socket *t, const ip_addr_t *remote, struct tcp_pcb *
 	ip_set_option(pcb, SOF_REUSEADDR);
 	inet_to_lwip(daemon, &t->base.bound, &local);
 	if (ip_addr_isany(&local))
-		local = type == IPADDR_TYPE_V4 ? *IP4_ADDR_ANY
-		      : type == IPADDR_TYPE_V6 ? *IP6_ADDR_ANY : *IP_ANY_TYPE;
+		local = type == IPADDR_TYPE_V4	 ? *IP4_ADDR_ANY
+			: type == IPADDR_TYPE_V6 ? *IP6_ADDR_ANY
+						 : *IP_ANY_TYPE;
 	err = tcp_bind(pcb, &local, t->base.bound.port);
 	if (err != ERR_OK) {
 		tcp_close(pcb);
@@ -321,7 +326,8 @@ static enum table_state state_of(const struct tcp_socket *t)
 }
 
 static_assert((int)ESTABLISHED == (int)TABLE_STATE_ESTABLISHED &&
-	      (int)TIME_WAIT == (int)TABLE_STATE_TIME_WAIT, "state numbers agree");
+		(int)TIME_WAIT == (int)TABLE_STATE_TIME_WAIT,
+	"state numbers agree");
 
 static void describe_pcb(struct tcp_socket *t)
 {
@@ -344,23 +350,22 @@ static void describe_link(struct tcp_socket *t)
 	const struct tcp_pcb *pcb = t->pcb;
 
 	t->base.record.link = inet_link_of(t->base.registry->daemon,
-					   inet_route(&pcb->local_ip, &pcb->remote_ip));
+		inet_route(&pcb->local_ip, &pcb->remote_ip));
 }
 
 /* States that change without a callback are looked at each second. */
 static bool moves_by_itself(const struct tcp_socket *t)
 {
 	return t->phase == TCP_PHASE_ORPHAN ||
-	       (t->pcb && t->phase == TCP_PHASE_CONNECTED &&
-		(t->pcb->state != ESTABLISHED || t->pcb->unacked));
+		(t->pcb && t->phase == TCP_PHASE_CONNECTED &&
+			(t->pcb->state != ESTABLISHED || t->pcb->unacked));
 }
 
 static void tcp_op_describe(struct usock *s)
 {
 	struct tcp_socket *t = tcp_of(s);
 	struct table_socket *record = &s->record;
-	uint16_t flags = record->flags & (TABLE_SOCKET_BOUND | TABLE_SOCKET_BROADCAST |
-					  TABLE_SOCKET_WAS_CONNECTED);
+	uint16_t flags = record->flags & (TABLE_SOCKET_BOUND | TABLE_SOCKET_BROADCAST | TABLE_SOCKET_WAS_CONNECTED);
 	bool moved;
 
 	if (t->phase == TCP_PHASE_WAITING || t->phase == TCP_PHASE_CONNECTING)
@@ -455,7 +460,7 @@ static void tcp_socket_init(struct tcp_socket *t)
 }
 
 int tcp_socket_new(struct socket_registry *registry, const struct socket_params *common,
-		   struct usock **out, int *client_end)
+	struct usock **out, int *client_end)
 {
 	struct socket_params params = *common;
 	int r;
@@ -491,7 +496,7 @@ struct tcp_socket *tcp_socket_accepted(struct tcp_socket *listener, struct tcp_p
 	memcpy(s->options, listener->base.options, sizeof(s->options));
 	s->options_set = listener->base.options_set;
 	local = inet_from_lwip(registry->daemon, &pcb->local_ip, pcb->local_port,
-			       params.family == ADDRESS_IPV6);
+		params.family == ADDRESS_IPV6);
 	if (ports_adopt(&registry->tcp_ports, s, &local) < 0) {
 		socket_kill(s);
 		return NULL;

@@ -81,7 +81,7 @@ static int pass_on(struct tcp_socket *t, struct tcp_socket *child)
 	ssize_t n;
 
 	n = fdpass_send(t->base.channel, &header, sizeof(header), &child->client_end, 1,
-			MSG_DONTWAIT);
+		MSG_DONTWAIT);
 	if (n < 0)
 		return (int)n;
 	if (before == 0)
@@ -156,8 +156,8 @@ static struct tcp_pcb *oldest_half_open(const struct tcp_socket *t)
 
 	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
 		if (pcb->state == SYN_RCVD && (struct tcp_pcb *)pcb->listener == t->pcb &&
-		    !tcp_pcb_has_answered(pcb) &&
-		    (!oldest || tcp_ticks - pcb->tmr > tcp_ticks - oldest->tmr))
+			!tcp_pcb_has_answered(pcb) &&
+			(!oldest || tcp_ticks - pcb->tmr > tcp_ticks - oldest->tmr))
 			oldest = pcb;
 	return oldest;
 }

@@ -37,40 +37,40 @@ TAILQ_HEAD(tcp_child_queue, tcp_socket);
 struct tcp_socket {
 	struct usock base;
 	enum tcp_phase phase;
-	struct tcp_pcb *pcb;		/* its callbacks are ours while it is set */
+	struct tcp_pcb *pcb; /* its callbacks are ours while it is set */
 
 	/* Connecting. */
-	struct address target;		/* of the connect under way */
-	struct event *deadline;		/* of connect, or of lingering */
-	uint32_t n_filler;		/* bytes that keep the channel unwritable */
+	struct address target;	/* of the connect under way */
+	struct event *deadline; /* of connect, or of lingering */
+	uint32_t n_filler;	/* bytes that keep the channel unwritable */
 
 	/* Stream, network to client. */
-	struct pbuf_queue received;	/* not yet taken by the channel; charged */
+	struct pbuf_queue received; /* not yet taken by the channel; charged */
 	bool fin_received;
-	bool fin_passed_on;		/* our end of the channel is shut for writing */
-	bool ended;			/* the pcb is gone, for end_error */
-	bool end_reported;		/* the client can see it */
-	int end_error;			/* errno, 0: closed in good order */
+	bool fin_passed_on; /* our end of the channel is shut for writing */
+	bool ended;	    /* the pcb is gone, for end_error */
+	bool end_reported;  /* the client can see it */
+	int end_error;	    /* errno, 0: closed in good order */
 
 	/* Stream, client to network. */
-	bool readable;			/* the channel may hold more */
-	bool client_shut;		/* end of stream read */
-	bool client_gone;		/* no holder is left */
+	bool readable;	  /* the channel may hold more */
+	bool client_shut; /* end of stream read */
+	bool client_gone; /* no holder is left */
 	bool fin_sent;
-	uint8_t *unsent;		/* read, but lwIP had no room */
+	uint8_t *unsent; /* read, but lwIP had no room */
 	size_t n_unsent;
 
 	/* Listener. */
-	struct tcp_child_queue untaken;	/* in the order they were passed on */
+	struct tcp_child_queue untaken; /* in the order they were passed on */
 	struct tcp_child_queue queued;	/* accepted, not passed on yet */
 	uint32_t n_queued, n_untaken;
-	int message_cost;		/* SIOCOUTQ of one message, 0: unknown */
+	int message_cost; /* SIOCOUTQ of one message, 0: unknown */
 	uint8_t backlog;
 
 	/* Accepted, while its listener's channel holds the client's end. */
 	struct tcp_socket *listener;
 	TAILQ_ENTRY(tcp_socket) child_link;
-	int client_end;			/* -1 once it is passed on */
+	int client_end; /* -1 once it is passed on */
 	bool in_sweep;
 };
 

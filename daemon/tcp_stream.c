@@ -142,7 +142,7 @@ static bool deliver_bytes(struct tcp_socket *t)
 static void throw_away_unread(struct tcp_socket *t)
 {
 	while (recv(t->base.channel, t->base.registry->scratch, SOCKET_SCRATCH_SIZE,
-		    MSG_DONTWAIT) > 0)
+		       MSG_DONTWAIT) > 0)
 		;
 }
 
@@ -249,9 +249,9 @@ static size_t send_room(const struct tcp_socket *t)
 /* What one read of the channel says besides bytes. */
 enum read_outcome {
 	READ_BYTES,
-	READ_LATER,	/* nothing there, or no room in lwIP */
-	READ_END,	/* end of stream */
-	READ_BROKEN,	/* closed with unread data, or no memory */
+	READ_LATER,  /* nothing there, or no room in lwIP */
+	READ_END,    /* end of stream */
+	READ_BROKEN, /* closed with unread data, or no memory */
 };
 
 static enum read_outcome read_channel(struct tcp_socket *t, size_t *n_read)
@@ -359,7 +359,7 @@ static bool closed_unread(const struct tcp_socket *t)
 	socklen_t len = sizeof(error);
 
 	return getsockopt(t->base.channel, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
-	       error == ECONNRESET;
+		error == ECONNRESET;
 }
 
 static void serve_connected(struct tcp_socket *t)

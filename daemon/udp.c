@@ -34,7 +34,7 @@ static int match_score(struct usock *s, const struct address *from, const struct
 	int score = 1;
 
 	if (any && s->record.family != to->family &&
-	    (s->record.family == ADDRESS_IPV4 || socket_option(s, usp_Option_OPTION_V6ONLY)))
+		(s->record.family == ADDRESS_IPV4 || socket_option(s, usp_Option_OPTION_V6ONLY)))
 		return 0;
 	if (!any && !(local.family == to->family && address_ip_equal(&local, to)))
 		return 0;
@@ -50,7 +50,7 @@ static int match_score(struct usock *s, const struct address *from, const struct
 }
 
 static struct usock *best_match(struct dgram_socket *d, const struct address *from,
-				const struct address *to)
+	const struct address *to)
 {
 	struct usock *s = ports_first(&d->base.registry->udp_ports, d->base.bound.port);
 	struct usock *best = NULL;
@@ -68,7 +68,7 @@ static struct usock *best_match(struct dgram_socket *d, const struct address *fr
 }
 
 static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *ip,
-			u16_t port)
+	u16_t port)
 {
 	struct dgram_socket *d = arg;
 	struct usocketd *daemon = d->base.registry->daemon;
@@ -117,8 +117,9 @@ static int make_pcb(struct dgram_socket *d)
 	ip_set_option(pcb, SOF_REUSEADDR);
 	inet_to_lwip(d->base.registry->daemon, &d->base.bound, &local);
 	if (ip_addr_isany(&local))
-		local = type == IPADDR_TYPE_V4 ? *IP4_ADDR_ANY
-		      : type == IPADDR_TYPE_V6 ? *IP6_ADDR_ANY : *IP_ANY_TYPE;
+		local = type == IPADDR_TYPE_V4	 ? *IP4_ADDR_ANY
+			: type == IPADDR_TYPE_V6 ? *IP6_ADDR_ANY
+						 : *IP_ANY_TYPE;
 	err = udp_bind(pcb, &local, d->base.bound.port);
 	if (err != ERR_OK) {
 		udp_remove(pcb);
@@ -205,7 +206,7 @@ static int udp_op_connect(struct usock *s, const struct address *remote, bool wa
 
 		if (source)
 			s->record.local = inet_from_lwip(daemon, source, s->bound.port,
-							 s->record.family == ADDRESS_IPV6);
+				s->record.family == ADDRESS_IPV6);
 	}
 	s->record.link = inet_link_of(daemon, netif);
 	return r;
@@ -223,7 +224,7 @@ static int udp_op_disconnect(struct usock *s)
 
 /* Multicast sent from here is heard here too (IP_MULTICAST_LOOP). */
 static void loop_multicast(struct dgram_socket *d, const struct pbuf *p,
-			   const struct address *to, const ip_addr_t *group)
+	const struct address *to, const ip_addr_t *group)
 {
 	struct address from = d->base.record.local;
 	struct usock *s = ports_first(&d->base.registry->udp_ports, to->port);
@@ -244,7 +245,7 @@ static void udp_send_datagram(struct dgram_socket *d, struct pbuf *p, const stru
 		return;
 	}
 	if (ip_addr_ismulticast(&ip) &&
-	    socket_option(&d->base, usp_Option_OPTION_MULTICAST_LOOP))
+		socket_option(&d->base, usp_Option_OPTION_MULTICAST_LOOP))
 		loop_multicast(d, p, to, &ip);
 	if (udp_sendto(d->udp, p, &ip, to->port) != ERR_OK)
 		d->base.record.drops++;
@@ -278,7 +279,7 @@ static const struct socket_ops udp_ops = {
 };
 
 int udp_socket_new(struct socket_registry *registry, const struct socket_params *common,
-		   struct usock **out, int *client_end)
+	struct usock **out, int *client_end)
 {
 	struct socket_params params = *common;
 	int r;

@@ -120,12 +120,12 @@
 #define TCP_LISTEN_BACKLOG	   1
 #define TCP_DEFAULT_LISTEN_BACKLOG 0xff
 #define LWIP_TCP_PCB_NUM_EXT_ARGS  4
-#define LWIP_TCP_RTO_TIME	   1000	 /* ms, RFC 6298 2.1 */
+#define LWIP_TCP_RTO_TIME	   1000 /* ms, RFC 6298 2.1 */
 /* The daemon's own limit (connect_timeout, 600 s at most) ends a connect. */
-#define TCP_SYNMAXRTX		   12
-#define TCP_MSL			   30000 /* ms: 60 s of TIME-WAIT, as Linux */
-#define SO_REUSE		   1
-#define SO_REUSE_RXTOALL	   1
+#define TCP_SYNMAXRTX	 12
+#define TCP_MSL		 30000 /* ms: 60 s of TIME-WAIT, as Linux */
+#define SO_REUSE	 1
+#define SO_REUSE_RXTOALL 1
 
 /* ---- debugging and statistics ---------------------------------------------- */
 

@@ -28,7 +28,7 @@ static bool is_sent_again(const struct tcp_pcb *pcb, const struct tcp_hdr *heade
 		return pcb->nrtx > 0;
 	/* A keep-alive probe is below it too, but has nothing to retransmit. */
 	return (pcb->unsent || pcb->unacked) &&
-	       TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt);
+		TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt);
 }
 
 u32_t *hook_tcp_out(struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options)

@@ -13,8 +13,8 @@
 #define PROTOCOL_VERSION_MAX 1
 
 /* Geometry of a session's message queues, and the bound of every message. */
-#define PROTOCOL_MESSAGE_MAX 512	/* bytes */
-#define PROTOCOL_QUEUE_DEPTH 8		/* messages */
+#define PROTOCOL_MESSAGE_MAX 512 /* bytes */
+#define PROTOCOL_QUEUE_DEPTH 8	 /* messages */
 
 /* Largest nanopb message on a resolver or watch channel, in bytes. */
 #define PROTOCOL_EVENT_MAX 1024
@@ -24,16 +24,16 @@
  * queue ends are there only if CAPABILITY_QUEUES is among the capabilities.
  */
 enum hello_fd {
-	HELLO_FD_TABLE,		/* memfd of the connection table, read-only */
-	HELLO_FD_REQUESTS,	/* queue the client writes */
-	HELLO_FD_REPLIES,	/* queue the client reads */
+	HELLO_FD_TABLE,	   /* memfd of the connection table, read-only */
+	HELLO_FD_REQUESTS, /* queue the client writes */
+	HELLO_FD_REPLIES,  /* queue the client reads */
 	HELLO_FD_COUNT,
 };
 
 enum capability {
-	CAPABILITY_QUEUES = 1 << 0,	/* messages travel on a queue pair */
-	CAPABILITY_RAW = 1 << 1,	/* SOCK_RAW is built in */
-	CAPABILITY_WATCH = 1 << 2,	/* link events */
+	CAPABILITY_QUEUES = 1 << 0, /* messages travel on a queue pair */
+	CAPABILITY_RAW = 1 << 1,    /* SOCK_RAW is built in */
+	CAPABILITY_WATCH = 1 << 2,  /* link events */
 };
 
 /*
@@ -41,8 +41,8 @@ enum capability {
  * ordinary user's client tries $XDG_RUNTIME_DIR/usocketd/usocketd.sock first,
  * then the system's.
  */
-#define PROTOCOL_SOCKET_ENV "USOCKETD_SOCKET"
-#define PROTOCOL_SOCKET_DIR "usocketd"
+#define PROTOCOL_SOCKET_ENV  "USOCKETD_SOCKET"
+#define PROTOCOL_SOCKET_DIR  "usocketd"
 #define PROTOCOL_SOCKET_NAME "usocketd.sock"
 #define PROTOCOL_SOCKET_PATH "/run/usocketd/usocketd.sock"
 

@@ -54,10 +54,13 @@ void fixture_fini(struct socket_fixture *f)
 }
 
 struct test_socket fixture_socket_of(struct socket_fixture *f, uint8_t type, uint8_t family,
-				     uint32_t uid)
+	uint32_t uid)
 {
 	struct socket_params params = {
-		.owner = f->owner, .type = type, .family = family, .protocol = 1,
+		.owner = f->owner,
+		.type = type,
+		.family = family,
+		.protocol = 1,
 	};
 	struct test_socket t;
 	int r;
@@ -126,8 +129,8 @@ struct test_socket fixture_accept(struct socket_fixture *f, const struct test_so
 	size_t n_fds = 1;
 
 	ck_assert_int_eq(fdpass_recv(listener->fd, &header, sizeof(header), &t.fd, &n_fds,
-				     MSG_DONTWAIT),
-			 (int)sizeof(header));
+				 MSG_DONTWAIT),
+		(int)sizeof(header));
 	ck_assert_uint_eq(n_fds, 1);
 	ck_assert_int_eq(header.kind, CHANNEL_ACCEPTED);
 	t.s = socket_find(f->daemon.sockets, header.value);
@@ -136,7 +139,7 @@ struct test_socket fixture_accept(struct socket_fixture *f, const struct test_so
 }
 
 void fixture_connected_pair(struct socket_fixture *f, uint8_t family,
-			    struct test_socket *client, struct test_socket *server)
+	struct test_socket *client, struct test_socket *server)
 {
 	struct test_socket listener = fixture_socket(f, TABLE_TYPE_STREAM, family);
 	struct address local = fixture_loopback(family, 0), remote;

@@ -30,7 +30,7 @@ struct test_socket fixture_socket(struct socket_fixture *f, uint8_t type, uint8_
 
 /* As another user would make it. */
 struct test_socket fixture_socket_of(struct socket_fixture *f, uint8_t type, uint8_t family,
-				     uint32_t uid);
+	uint32_t uid);
 
 struct address fixture_loopback(uint8_t family, uint16_t port);
 
@@ -47,7 +47,7 @@ struct table_socket fixture_record(struct socket_fixture *f, socket_id id);
  * loopback; the listener is closed again.
  */
 void fixture_connected_pair(struct socket_fixture *f, uint8_t family,
-			    struct test_socket *client, struct test_socket *server);
+	struct test_socket *client, struct test_socket *server);
 
 /* Takes one connection off a listener's channel; fails if there is none. */
 struct test_socket fixture_accept(struct socket_fixture *f, const struct test_socket *listener);

@@ -22,7 +22,13 @@ static void teardown(void)
 	fixture_fini(&f);
 }
 
-enum place { ANY4, LOOP4, ANY6, LOOP6, MAPPED4 };
+enum place {
+	ANY4,
+	LOOP4,
+	ANY6,
+	LOOP6,
+	MAPPED4
+};
 
 static struct address address_of(enum place place, uint16_t port)
 {
@@ -193,7 +199,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, bind_second_socket_conflicts_as_linux, 0,
-			    sizeof(pairs) / sizeof(pairs[0]));
+		sizeof(pairs) / sizeof(pairs[0]));
 	tcase_add_test(tc, bind_twice_is_invalid);
 	tcase_add_test(tc, bind_port_zero_picks_different_dynamic_ports);
 	tcase_add_test(tc, listener_blocks_bind_even_with_reuse);

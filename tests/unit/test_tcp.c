@@ -134,7 +134,7 @@ START_TEST(connect_bad_target_is_refused_at_once)
 
 	fill(a.fd);
 	ck_assert_int_eq(a.s->ops->connect(a.s, &bad_targets[_i].to, false),
-			 bad_targets[_i].result);
+		bad_targets[_i].result);
 	/* And the channel is writable again. */
 	ck_assert(readiness(a.fd) & POLLOUT);
 }

@@ -214,8 +214,7 @@ END_TEST
 START_TEST(malformed_messages_are_dropped)
 {
 	struct test_socket a = bound_socket(ADDRESS_IPV4, 5015);
-	struct address broadcast = { .family = ADDRESS_IPV4, .port = 9,
-				     .ip = { 255, 255, 255, 255 } };
+	struct address broadcast = { .family = ADDRESS_IPV4, .port = 9, .ip = { 255, 255, 255, 255 } };
 	struct address port0 = fixture_loopback(ADDRESS_IPV4, 0);
 	struct address six = fixture_loopback(ADDRESS_IPV6, 9);
 	struct channel_header wrong_kind = { .kind = CHANNEL_ACCEPTED };
