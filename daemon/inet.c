@@ -88,6 +88,18 @@ static bool netif_has(const struct netif *netif, const ip_addr_t *ip)
 	return netif_get_ip6_addr_match((struct netif *)netif, ip_2_ip6(ip)) >= 0;
 }
 
+const ip_addr_t *inet_any(u8_t type)
+{
+	switch (type) {
+	case IPADDR_TYPE_V4:
+		return IP4_ADDR_ANY;
+	case IPADDR_TYPE_V6:
+		return IP6_ADDR_ANY;
+	default:
+		return IP_ANY_TYPE;
+	}
+}
+
 bool inet_is_ours(const ip_addr_t *ip)
 {
 	struct netif *netif;

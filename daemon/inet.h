@@ -31,6 +31,9 @@ struct address inet_from_lwip(const struct usocketd *daemon, const ip_addr_t *ip
  */
 struct netif *inet_route(const ip_addr_t *local, const ip_addr_t *remote);
 
+/* The "any" address of a pcb of @type (IPADDR_TYPE_). */
+const ip_addr_t *inet_any(u8_t type);
+
 /* Whether a netif has this address (any counts as ours). */
 bool inet_is_ours(const ip_addr_t *ip);
 

@@ -49,6 +49,9 @@ static_assert(LWIP_TCP_PCB_NUM_EXT_ARGS > EXT_ARG_ANSWERED, "lwipopts.h gives th
 /* Longest pause between two SYNs, in those ticks: 120 s (RFC 6298 2.5). */
 #define SYN_RTO_MAX_TICKS 240
 #define RTT_SHIFT	  3
+/* Flags that stay; the others follow from the state. */
+#define KEPT_FLAGS \
+	(TABLE_SOCKET_BOUND | TABLE_SOCKET_BROADCAST | TABLE_SOCKET_WAS_CONNECTED)
 
 uint32_t tcp_pcb_uid(const struct tcp_pcb *pcb)
 {
@@ -167,9 +170,7 @@ int tcp_make_pcb(struct tcp_socket *t, const ip_addr_t *remote, struct tcp_pcb *
 	ip_set_option(pcb, SOF_REUSEADDR);
 	inet_to_lwip(daemon, &t->base.bound, &local);
 	if (ip_addr_isany(&local))
-		local = type == IPADDR_TYPE_V4	 ? *IP4_ADDR_ANY
-			: type == IPADDR_TYPE_V6 ? *IP6_ADDR_ANY
-						 : *IP_ANY_TYPE;
+		local = *inet_any(type);
 	err = tcp_bind(pcb, &local, t->base.bound.port);
 	if (err != ERR_OK) {
 		tcp_close(pcb);
@@ -365,7 +366,7 @@ static void tcp_op_describe(struct usock *s)
 {
 	struct tcp_socket *t = tcp_of(s);
 	struct table_socket *record = &s->record;
-	uint16_t flags = record->flags & (TABLE_SOCKET_BOUND | TABLE_SOCKET_BROADCAST | TABLE_SOCKET_WAS_CONNECTED);
+	uint16_t flags = record->flags & KEPT_FLAGS;
 	bool moved;
 
 	if (t->phase == TCP_PHASE_WAITING || t->phase == TCP_PHASE_CONNECTING)

@@ -117,9 +117,7 @@ static int make_pcb(struct dgram_socket *d)
 	ip_set_option(pcb, SOF_REUSEADDR);
 	inet_to_lwip(d->base.registry->daemon, &d->base.bound, &local);
 	if (ip_addr_isany(&local))
-		local = type == IPADDR_TYPE_V4	 ? *IP4_ADDR_ANY
-			: type == IPADDR_TYPE_V6 ? *IP6_ADDR_ANY
-						 : *IP_ANY_TYPE;
+		local = *inet_any(type);
 	err = udp_bind(pcb, &local, d->base.bound.port);
 	if (err != ERR_OK) {
 		udp_remove(pcb);

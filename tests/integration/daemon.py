@@ -553,7 +553,8 @@ class _WithoutQueues:
     config = {"daemon": {"queues": "no"}}
 
     def tearDown(self):
-        self.assertEqual(usock.status().sessions_without_queue, usock.status().sessions)
+        status = usock.status()
+        self.assertEqual(status.sessions_without_queue, status.sessions)
         super().tearDown()
 
 

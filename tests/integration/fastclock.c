@@ -6,8 +6,9 @@
  *
  * Timers of a program on libevent are two things: the monotonic clock, and how
  * long epoll_wait() sleeps, or when its timerfd ends that. They are put in here
- * before libc's; the one is multiplied, the others divided. Wall-clock time stays as it is. So a test can
- * see limits of minutes reached in a second or two.
+ * before libc's; the one is multiplied, the others divided. Wall-clock time
+ * stays as it is. So a test can see limits of minutes reached in a second or
+ * two.
  */
 #include <stdint.h>
 #include <stdlib.h>

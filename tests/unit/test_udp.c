@@ -73,7 +73,8 @@ START_TEST(datagram_any_length_arrives_whole)
 		out[i] = (uint8_t)(i * 13);
 	/* IPv6's loopback packets have a larger header (RFC 8200 3). */
 	for (size_t i = 0; i < 6; i++) {
-		size_t len = lengths[i] > 60000 && families[_i] == ADDRESS_IPV6 ? 65487 : lengths[i];
+		bool too_long = lengths[i] > 65487 && families[_i] == ADDRESS_IPV6;
+		size_t len = too_long ? 65487 : lengths[i];
 
 		put(a.fd, &b.s->bound, out, len);
 		fixture_settle(&f);
@@ -214,7 +215,11 @@ END_TEST
 START_TEST(malformed_messages_are_dropped)
 {
 	struct test_socket a = bound_socket(ADDRESS_IPV4, 5015);
-	struct address broadcast = { .family = ADDRESS_IPV4, .port = 9, .ip = { 255, 255, 255, 255 } };
+	struct address broadcast = {
+		.family = ADDRESS_IPV4,
+		.port = 9,
+		.ip = { 255, 255, 255, 255 },
+	};
 	struct address port0 = fixture_loopback(ADDRESS_IPV4, 0);
 	struct address six = fixture_loopback(ADDRESS_IPV6, 9);
 	struct channel_header wrong_kind = { .kind = CHANNEL_ACCEPTED };
