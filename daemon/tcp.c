@@ -44,11 +44,8 @@ enum {
 };
 static_assert(LWIP_TCP_PCB_NUM_EXT_ARGS > EXT_ARG_ANSWERED, "lwipopts.h gives the ext arguments");
 
-/* lwIP's tick of the round trip estimator, and its fixed-point shift. */
-#define RTT_TICK_US 500000u
-/* Longest pause between two SYNs, in those ticks: 120 s (RFC 6298 2.5). */
+/* Longest pause between two SYNs, in ticks of 500 ms: 120 s (RFC 6298 2.5). */
 #define SYN_RTO_MAX_TICKS 240
-#define RTT_SHIFT	  3
 /* Flags that stay; the others follow from the state. */
 #define KEPT_FLAGS \
 	(TABLE_SOCKET_BOUND | TABLE_SOCKET_BROADCAST | TABLE_SOCKET_WAS_CONNECTED)
@@ -341,8 +338,7 @@ static void describe_pcb(struct tcp_socket *t)
 	record->remote = inet_from_lwip(daemon, &pcb->remote_ip, pcb->remote_port, as_v6);
 	/* lwIP's sequence numbers count a FIN or not, depending on its segment. */
 	record->send_queue = (uint32_t)(record->bytes_sent - record->bytes_acked);
-	if (pcb->sa > 0)
-		record->rtt_us = (uint32_t)pcb->sa * RTT_TICK_US >> RTT_SHIFT;
+	record->rtt_us = t->srtt_us;
 }
 
 /* The route is looked up when the state changes, not for each segment. */
@@ -529,20 +525,42 @@ static bool on_segment_in(struct tcp_pcb *pcb, uint8_t flags)
 	return true;
 }
 
+/* One segment at a time is timed, and none that was sent twice (RFC 6298 3). */
+static void on_segment_out(struct tcp_pcb *pcb, uint32_t sequence)
+{
+	struct tcp_socket *t = tcp_ext_arg_get(pcb, EXT_ARG_SOCKET);
+
+	if (!t || t->timed_ns)
+		return;
+	t->timed_ns = stack_now_ns();
+	t->timed_seq = sequence;
+}
+
 static void on_retransmitted(struct tcp_pcb *pcb)
 {
 	struct tcp_socket *t = tcp_ext_arg_get(pcb, EXT_ARG_SOCKET);
 
-	/* lwIP would send a SYN again every second (RFC 1122 4.2.3.1: back off). */
-	if (pcb->state == SYN_SENT)
-		pcb->rto = (s16_t)LWIP_MIN(pcb->rto * 2, SYN_RTO_MAX_TICKS);
-	if (t)
-		t->base.record.retransmissions++;
+	if (!t)
+		return;
+	t->base.record.retransmissions++;
+	t->timed_ns = 0;
+}
+
+void tcp_sample_rtt(struct tcp_socket *t)
+{
+	uint32_t us;
+
+	if (!t->timed_ns || !t->pcb || !TCP_SEQ_GT(t->pcb->lastack, t->timed_seq))
+		return;
+	us = (uint32_t)((stack_now_ns() - t->timed_ns) / 1000) + 1;
+	t->timed_ns = 0;
+	/* RFC 6298 2.2 and 2.3. */
+	t->srtt_us = t->srtt_us ? t->srtt_us - t->srtt_us / 8 + us / 8 : us;
 }
 
 void tcp_sockets_init(void)
 {
-	static const struct tcp_hooks hooks = { on_segment_in, on_retransmitted };
+	static const struct tcp_hooks hooks = { on_segment_in, on_segment_out, on_retransmitted };
 
 	tcp_hooks_set(&hooks);
 }

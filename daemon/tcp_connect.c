@@ -86,6 +86,7 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 	/* However long the SYN took to get through: RFC 6298 5.7. */
 	pcb->rto = LWIP_MIN(pcb->rto, FIRST_RTO_MAX_TICKS);
 	t->phase = TCP_PHASE_CONNECTED;
+	tcp_sample_rtt(t);
 	tcp_stream_start(t);
 	socket_publish(&t->base);
 	leave_connecting(t);
@@ -197,6 +198,8 @@ int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_
 		return r;
 	t->n_filler = (uint32_t)socket_channel_unread(s);
 	t->target = connect_target(remote);
+	t->timed_ns = 0;
+	t->srtt_us = 0;
 	s->record.error = 0;
 	r = check_target(t, &t->target);
 	if (r == 0)

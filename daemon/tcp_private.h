@@ -60,6 +60,11 @@ struct tcp_socket {
 	uint8_t *unsent; /* read, but lwIP had no room */
 	size_t n_unsent;
 
+	/* Round trip time: lwIP's own is in half seconds. */
+	uint64_t timed_ns;  /* when the segment being timed went out, 0: none */
+	uint32_t timed_seq; /* its sequence number */
+	uint32_t srtt_us;   /* smoothed, 0: not measured */
+
 	/* Listener. */
 	struct tcp_child_queue untaken; /* in the order they were passed on */
 	struct tcp_child_queue queued;	/* accepted, not passed on yet */
@@ -90,6 +95,8 @@ void tcp_attach(struct tcp_socket *t, struct tcp_pcb *pcb);
 void tcp_detach(struct tcp_socket *t);
 /* Sends RST (if there is a connection) and forgets the pcb. */
 void tcp_drop_pcb(struct tcp_socket *t);
+/* Something of ours was acknowledged: perhaps the segment being timed. */
+void tcp_sample_rtt(struct tcp_socket *t);
 int tcp_ensure_bound(struct tcp_socket *t);
 /* A pcb of the socket's family or @remote's, bound to its local address. */
 int tcp_make_pcb(struct tcp_socket *t, const ip_addr_t *remote, struct tcp_pcb **out);

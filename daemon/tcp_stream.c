@@ -73,6 +73,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 
 	(void)pcb;
 	t->base.record.bytes_acked += len;
+	tcp_sample_rtt(t);
 	socket_schedule(&t->base);
 	return ERR_OK;
 }

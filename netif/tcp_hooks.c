@@ -31,9 +31,19 @@ static bool is_sent_again(const struct tcp_pcb *pcb, const struct tcp_hdr *heade
 		TCP_SEQ_LT(lwip_ntohl(header->seqno), pcb->snd_nxt);
 }
 
+/* An acknowledgement on its own has no segment behind it. */
+static bool is_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+	return pcb->unsent && pcb->unsent->tcphdr == header;
+}
+
 u32_t *hook_tcp_out(struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options)
 {
-	if (tcp_hooks && pcb && is_sent_again(pcb, header))
+	if (!tcp_hooks || !pcb)
+		return options;
+	if (is_sent_again(pcb, header))
 		tcp_hooks->retransmitted(pcb);
+	else if (is_segment(pcb, header))
+		tcp_hooks->segment_out(pcb, lwip_ntohl(header->seqno));
 	return options;
 }

@@ -17,6 +17,8 @@ struct tcp_hooks {
 	 * @flags are those of its header. false drops it.
 	 */
 	bool (*segment_in)(struct tcp_pcb *pcb, uint8_t flags);
+	/* A segment with data, SYN or FIN goes out for the first time. */
+	void (*segment_out)(struct tcp_pcb *pcb, uint32_t sequence);
 	/* A segment is being sent again. */
 	void (*retransmitted)(struct tcp_pcb *pcb);
 };

@@ -65,6 +65,8 @@ START_TEST(stream_both_ways_is_byte_exact)
 	ck_assert_uint_eq(fixture_record(&f, a.s->id).bytes_sent, sizeof(out));
 	ck_assert_uint_eq(fixture_record(&f, a.s->id).bytes_acked, sizeof(out));
 	ck_assert_uint_eq(fixture_record(&f, a.s->id).bytes_received, 4);
+	ck_assert_uint_gt(fixture_record(&f, a.s->id).rtt_us, 0);
+	ck_assert_uint_lt(fixture_record(&f, a.s->id).rtt_us, 5000000);
 	close(a.fd);
 	close(b.fd);
 }
