@@ -37,15 +37,16 @@ struct line {
 	uint32_t flags;
 };
 
-/* getopt may put them into another order. */
+/* getopt may put the pointers into another order; it leaves the words alone. */
 static int parse(const char *const words[WORDS_MAX], struct ctl_options *options,
 	const struct ctl_command **command)
 {
-	char *argv[WORDS_MAX + 2] = { strdup("usocketctl") };
+	static char name[] = "usocketctl";
+	char *argv[WORDS_MAX + 2] = { name };
 	int argc = 1;
 
 	for (; words[argc - 1]; argc++)
-		argv[argc] = strdup(words[argc - 1]);
+		argv[argc] = (char *)words[argc - 1];
 	return options_parse(options, command, argc, argv);
 }
 
