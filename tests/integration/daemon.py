@@ -33,7 +33,6 @@ from rawclient import (BAD_SOCKET, GET_OPTION, GET_STATUS, HELLO, INVALID, MALFO
                        QUEUES, SET_OPTION, SOCKET_ATTACH, SOCKET_BIND, SOCKET_CONNECT,
                        SOCKET_DISCONNECT, SOCKET_LISTEN, TOO_MANY, UNKNOWN_REQUEST, VERSION,
                        Queue, RawClient, of_socket)
-from runner import deadline
 
 # With the link that is made if none is configured a test would start a helper.
 QUIET_LINK = "[link net0]\ndriver = tun\ndevice = quiet0\naddress = 10.7.0.2/24\n"
@@ -411,11 +410,13 @@ class Signals(DaemonCase):
 class Supervisor(DaemonCase):
     def test_watchdog_is_fed(self):
         daemon = self.daemon(env={"WATCHDOG_USEC": "400000"}).start()
-        start = time.monotonic()
-        for _ in range(4):
+
+        def one():
+            daemon.messages.clear()
             daemon.wait_for_message("WATCHDOG=1", 5)
+        one()
         # Twice within the time that systemd allows.
-        self.assertLess(time.monotonic() - start, 3 * harness.time_scale())
+        self.assert_takes(0, one, within=0.3)
         daemon.stop()
 
     def test_a_loop_that_hangs_feeds_nobody(self):
@@ -657,8 +658,7 @@ class Hostile(DaemonCase):
         self.good_client_works()
         for client in clients:
             self.assertTrue(client.is_dropped(10))
-        took = time.monotonic() - start
-        self.assertTrue(1.9 < took < 4 * harness.time_scale(), took)
+        self.assertGreater(time.monotonic() - start, 1.9)
         self.assertEqual(self.dropped(), 20)
 
     def test_something_before_the_hello_is_dropped(self):
@@ -978,7 +978,6 @@ class Hostile(DaemonCase):
 
 
 class FewDescriptors(DaemonCase):
-    @deadline(40)
     def test_daemon_out_of_descriptors_recovers(self):
         harness.need_other_users()
 

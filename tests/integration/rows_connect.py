@@ -46,7 +46,7 @@ class HandCase(TunCase):
         hand = self.hand_peer()
         s = self.start_connect(hand)
         hand.serve(window)
-        s.connect_wait(5000)
+        s.connect_wait(20000)
         s.setblocking(True)
         return s, hand
 
@@ -78,7 +78,7 @@ class Connect(TunCase):
         with self.fails(errno.ECONNREFUSED):
             self.tcp().connect(address)
         with self.fails(errno.ECONNREFUSED):
-            self.tcp().connect_timeout(address, 5000)
+            self.tcp().connect_timeout(address, 20000)
         with self.fails(errno.ECONNREFUSED):
             self.tcp().connect((self.loopback, 1))
 
@@ -87,7 +87,7 @@ class Connect(TunCase):
         s = self.tcp(socket.SOCK_NONBLOCK)
         with self.fails(errno.EINPROGRESS):
             s.connect(self.closed_port())
-        self.eventually(lambda: s.poll(POLLOUT, 5000) & POLLOUT)
+        self.eventually(lambda: s.poll(POLLOUT, 20000) & POLLOUT)
         self.assertEqual(s.error(), errno.ECONNREFUSED)
         self.assertEqual(s.error(), 0)
 
@@ -97,7 +97,7 @@ class Connect(TunCase):
         address = self.closed_port()
         with self.fails(errno.EINPROGRESS):
             s.connect(address)
-        s.poll(POLLOUT, 5000)
+        s.poll(POLLOUT, 20000)
         with self.fails(errno.ECONNREFUSED):
             s.connect(address)
 
@@ -118,11 +118,11 @@ class Connect(TunCase):
         with self.fails(errno.EINPROGRESS):
             s.connect(self.closed_port())
         with self.fails(errno.ECONNREFUSED):
-            s.connect_wait(5000)
+            s.connect_wait(20000)
         listener = self.kernel_listener()
-        s.connect_timeout(self.address_of(listener), 5000)
+        s.connect_timeout(self.address_of(listener), 20000)
         self.accept_kernel(listener).send(b"x")
-        self.assertEqual(s.recv_timeout(1, 5000), b"x")
+        self.assertEqual(s.recv_timeout(1, 20000), b"x")
 
     @rows("K4", "G4", "G6")
     def test_deadline_110_exactly(self):
@@ -163,7 +163,7 @@ class Connect(TunCase):
             s = self.tcp(socket.SOCK_NONBLOCK)
             with self.fails(errno.EINPROGRESS):
                 start(s, self.address_of(listener))
-            self.assertEqual(s.poll(POLLIN | POLLOUT, 5000), POLLOUT)
+            self.assertEqual(s.poll(POLLIN | POLLOUT, 20000), POLLOUT)
             self.assertEqual(s.error(), 0)
             self.assertEqual(s.state(), 4)
             s.send(b"x")
@@ -176,7 +176,7 @@ class Connect(TunCase):
         s = self.tcp(socket.SOCK_NONBLOCK)
         with self.fails(errno.EINPROGRESS):
             s.connect(self.address_of(listener))
-        s.poll(POLLOUT, 5000)
+        s.poll(POLLOUT, 20000)
         self.assertEqual(s.error(), 0)
         self.assertEqual(s.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF), fresh)
         self.assertGreater(s.send(bytes(100000)), 10000)
@@ -224,7 +224,7 @@ class Connect(TunCase):
         s = self.tcp(socket.SOCK_NONBLOCK)
         with self.fails(errno.EINPROGRESS):
             s.connect(self.address_of(listener))
-        s.poll(POLLOUT, 5000)
+        s.poll(POLLOUT, 20000)
         try:
             s.connect(self.address_of(listener))
         except OSError as e:
@@ -269,7 +269,7 @@ class Connect(TunCase):
         s.connect(None)
         self.assertEqual(s.state(), 0)
         listener = self.kernel_listener()
-        s.connect_timeout(self.address_of(listener), 5000)
+        s.connect_timeout(self.address_of(listener), 20000)
 
     def test_connect_wait(self):
         s = self.tcp()
@@ -291,7 +291,7 @@ class Connect(TunCase):
         s = self.tcp()
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with self.fails(errno.EINTR):
-            s.connect_timeout((self.silent, 80), 5000)
+            s.connect_timeout((self.silent, 80), 20000)
         self.assertEqual(s.state(), 2)
         with self.fails(errno.ETIMEDOUT):
             s.connect_wait(50)
@@ -320,11 +320,11 @@ class Connect(TunCase):
 
         def client():
             with usock.Sock(family) as s:
-                s.connect_timeout(name, 5000)
+                s.connect_timeout(name, 20000)
                 s.send(b"hello")
                 return s.recv(5)
         child = harness.Child(client)
-        s, peer = listener.accept_timeout(5000)
+        s, peer = listener.accept_timeout(20000)
         self.keep(s)
         self.assertEqual(peer[0], self.loopback)
         self.assertEqual(s.recv_exactly(5), b"hello")
@@ -351,7 +351,7 @@ class ConnectLimit(TunCase):
         s = self.tcp(socket.SOCK_NONBLOCK)
         with self.fails(errno.EINPROGRESS):
             s.connect((self.silent, 80))
-        self.assertTrue(s.poll(POLLOUT, 5000) & POLLOUT)
+        self.assertTrue(s.poll(POLLOUT, 20000) & POLLOUT)
         self.assertEqual(s.error(), errno.ETIMEDOUT)
 
 
@@ -383,7 +383,7 @@ class ConnectByHand(HandCase):
         hand.expect(wire.RST)
         self.assertEqual(s.state(), 2)
         second.serve()
-        s.connect_wait(5000)
+        s.connect_wait(20000)
         self.assertEqual(s.getpeername(), (second.ip, second.port))
 
     @rows("B3", "K2")
@@ -393,7 +393,7 @@ class ConnectByHand(HandCase):
         hand.take_syn()
         hand.send(wire.RST | wire.ACK, seq=0)
         with self.fails(errno.ECONNREFUSED):
-            s.connect_wait(5000)
+            s.connect_wait(20000)
 
     @rows("B3")
     def test_rst_that_does_not_fit_the_syn_is_ignored(self):
@@ -404,7 +404,7 @@ class ConnectByHand(HandCase):
         hand.send(wire.RST, seq=0, ack=0)
         self.assertEqual(s.poll(POLLOUT, 100), 0)
         hand.answer_syn()
-        s.connect_wait(5000)
+        s.connect_wait(20000)
 
     @rows("B3")
     def test_icmp_about_the_syn_ends_the_connect(self):
@@ -416,7 +416,7 @@ class ConnectByHand(HandCase):
             kind, code = UNREACHABLE[self.family][what]
             hand.wire.write(wire.icmp_error(self.kernel, self.stack, kind, code, syn.raw))
             with self.fails(number):
-                s.connect_wait(5000)
+                s.connect_wait(20000)
 
     @rows("B3")
     def test_forged_icmp_is_ignored(self):
@@ -429,7 +429,7 @@ class ConnectByHand(HandCase):
         hand.wire.write(wire.icmp_error(self.kernel, self.stack, kind, code, forged))
         self.assertEqual(s.poll(POLLOUT, 100), 0)
         hand.answer_syn()
-        s.connect_wait(5000)
+        s.connect_wait(20000)
 
     @rows("B3")
     def test_icmp_about_a_live_connection_is_a_hint_only(self):
@@ -441,7 +441,7 @@ class ConnectByHand(HandCase):
             hand.wire.write(wire.icmp_error(self.kernel, self.stack, kind, code, packet.raw))
         hand.take(packet)
         hand.send(wire.ACK, b"reply")
-        self.assertEqual(s.recv_timeout(10, 5000), b"reply")
+        self.assertEqual(s.recv_timeout(10, 20000), b"reply")
 
     def test_syn_is_sent_again(self):
         hand = self.hand_peer()

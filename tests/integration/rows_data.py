@@ -356,7 +356,7 @@ class Receive(StreamCase):
         with self.fails(errno.ETIMEDOUT):
             s.recv_timeout(1, 1)
         peer.send(b"x")
-        self.assertEqual(s.recv_timeout(1, 5000), b"x")
+        self.assertEqual(s.recv_timeout(1, 20000), b"x")
 
     @rows("R5", "G6")
     def test_nonblocking_11(self):
@@ -372,7 +372,7 @@ class Receive(StreamCase):
     def test_deadline_goes_before_o_nonblock(self):
         s, peer = self.connected()
         s.setblocking(False)
-        waiting = Call(s.recv_timeout, 1, 5000)
+        waiting = Call(s.recv_timeout, 1, 20000)
         time.sleep(0.05)
         peer.send(b"x")
         self.assertEqual(waiting.result(), b"x")
@@ -406,7 +406,7 @@ class Receive(StreamCase):
     def test_peek(self):
         s, peer = self.connected()
         peer.send(b"abc")
-        self.assertTrue(s.poll(POLLIN, 5000) & POLLIN)
+        self.assertTrue(s.poll(POLLIN, 20000) & POLLIN)
         self.assertEqual(s.recv(2, socket.MSG_PEEK), b"ab")
         self.assertEqual(s.recv(3), b"abc")
 
@@ -459,14 +459,14 @@ class Receive(StreamCase):
         self.assertEqual(os.write(s.fd, b"plain"), 5)
         self.assertEqual(self.read_all(peer, 5), b"plain")
         peer.send(b"back")
-        self.assertTrue(s.poll(POLLIN, 5000) & POLLIN)
+        self.assertTrue(s.poll(POLLIN, 20000) & POLLIN)
         self.assertEqual(os.read(s.fd, 10), b"back")
 
     def test_signal_ends_it_with_eintr(self):
         s, _ = self.connected()
         before = signal.signal(signal.SIGALRM, lambda *_: None)
         self.addCleanup(signal.signal, signal.SIGALRM, before)
-        for receive in (lambda: s.recv(1), lambda: s.recv_timeout(1, 5000)):
+        for receive in (lambda: s.recv(1), lambda: s.recv_timeout(1, 20000)):
             signal.setitimer(signal.ITIMER_REAL, 0.1)
             with self.fails(errno.EINTR):
                 receive()
@@ -484,7 +484,7 @@ class Receive(StreamCase):
         self.assertLess(sent, 32 << 20)
         got = 0
         while got < sent:
-            got += len(s.recv_timeout(1 << 20, 5000))
+            got += len(s.recv_timeout(1 << 20, 20000))
         self.assertEqual(got, sent)
 
 
@@ -545,5 +545,5 @@ class Loopback(TunCase):
         self.eventually(lambda: b.poll(POLLIN) & POLLIN)
         b.close()
         with self.fails(errno.ECONNRESET):
-            a.recv_timeout(1, 5000)
+            a.recv_timeout(1, 20000)
         self.assertEqual(a.recv(1), b"")

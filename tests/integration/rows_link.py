@@ -73,7 +73,7 @@ class LinkCase(StackCase):
         with self.fails(errno.EINPROGRESS):
             s.connect((gateway, port))
         hand.serve()
-        s.connect_wait(5000)
+        s.connect_wait(20000)
         s.setblocking(True)
         return s, hand
 
@@ -96,15 +96,17 @@ class LinkDown(LinkCase):
     @rows("K9", "G11", "B3")
     def test_connect_113_at_once(self):
         for family, ip in ((socket.AF_INET, "10.1.1.1"), (socket.AF_INET6, "2001:db8::1")):
-            start = time.monotonic()
-            with self.fails(errno.EHOSTUNREACH):
-                self.keep(usock.Sock(family)).connect((ip, 80))
-            with self.fails(errno.EHOSTUNREACH):
-                self.keep(usock.Sock(family)).connect_timeout((ip, 80), 5000)
-            s = self.keep(usock.Sock(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
-            with self.fails(errno.EHOSTUNREACH):
-                s.connect((ip, 80))
-            self.assertLess(time.monotonic() - start, 1)
+            kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+            self.assert_takes(0, lambda: self.unreachable(
+                usock.Sock(family).connect, (ip, 80)), within=0.5)
+            self.assert_takes(0, lambda: self.unreachable(
+                usock.Sock(family).connect_timeout, (ip, 80), 5000), within=0.5)
+            self.unreachable(usock.Sock(family, kind).connect, (ip, 80))
+
+    def unreachable(self, connect, *args):
+        self.keep(connect.__self__)
+        with self.fails(errno.EHOSTUNREACH):
+            connect(*args)
 
     @rows("D7", "P11", "G11")
     def test_udp_is_writable_and_send_113(self):
@@ -122,7 +124,7 @@ class LinkDown(LinkCase):
         listener.listen()
         s = self.tcp()
         s.connect(listener.getsockname())
-        self.keep(listener.accept_timeout(5000)[0])
+        self.keep(listener.accept_timeout(20000)[0])
 
     def test_wait_link(self):
         with self.fails(errno.EAGAIN):
@@ -207,7 +209,7 @@ class LinkUp(LinkCase):
         self.assertEqual(packet.payload, b"meanwhile")
         hand.take(packet)
         hand.send(wire.ACK, b"here I am")
-        self.assertEqual(s.recv_timeout(100, 5000), b"here I am")
+        self.assertEqual(s.recv_timeout(100, 20000), b"here I am")
 
     @rows("G12", "Q7", "B3")
     def test_address_changed_103(self):
@@ -257,7 +259,7 @@ class LinkUp(LinkCase):
         for one, peer in ((s, hand), (six, hand6)):
             self.assertEqual(one.state(), 4)
             peer.send(wire.ACK, b"still here")
-            self.assertEqual(one.recv_timeout(100, 5000), b"still here")
+            self.assertEqual(one.recv_timeout(100, 20000), b"still here")
 
     @rows("G12")
     def test_wildcard_listener_stays(self):
@@ -270,7 +272,7 @@ class LinkUp(LinkCase):
         self.assertEqual(listener.state(), 1)
         hand = wire.HandTcp(end, GATEWAY, 7006)
         hand.dial(OTHER, port)
-        s, peer = listener.accept_timeout(5000)
+        s, peer = listener.accept_timeout(20000)
         self.keep(s)
         self.assertEqual(peer, (GATEWAY, 7006))
         self.assertEqual(s.getsockname(), (OTHER, port))
@@ -297,13 +299,13 @@ class LinkUp(LinkCase):
         hand.take_syn()
         self.change(OTHER)
         with self.fails(errno.ECONNABORTED):
-            s.connect_wait(5000)
+            s.connect_wait(20000)
         # And it can be used again.
         with self.fails(errno.EINPROGRESS):
             s.connect((GATEWAY, 7007))
         second = wire.HandTcp(end, GATEWAY, 7007)
         second.serve()
-        s.connect_wait(5000)
+        s.connect_wait(20000)
         self.assertEqual(s.getsockname()[0], OTHER)
 
     @rows("B5")
@@ -432,7 +434,7 @@ class DaemonGone(TunCase):
     def test_data_that_had_come_is_delivered_first(self):
         s, peer = self.connected()
         peer.send(b"last words")
-        self.assertTrue(s.poll(POLLIN, 5000) & POLLIN)
+        self.assertTrue(s.poll(POLLIN, 20000) & POLLIN)
         self.crash()
         self.assertEqual(s.recv_exactly(10), b"last words")
         with self.fails(errno.ECONNABORTED):

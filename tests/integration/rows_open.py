@@ -349,7 +349,7 @@ class BindMixed(TunCase):
         six.listen()
         peer = self.kernel_socket()
         peer.connect((self.stack, six.getsockname()[1]))
-        s, name = six.accept_timeout(5000)
+        s, name = six.accept_timeout(20000)
         self.keep(s)
         self.assertEqual(name[0], "::ffff:" + self.kernel)
         self.assertEqual(s.getsockname()[0], "::ffff:" + self.stack)
@@ -417,7 +417,7 @@ class TimeWait(TunCase):
         listener.listen()
         peer = self.kernel_socket()
         peer.connect((self.stack, port))
-        self.keep(listener.accept_timeout(5000)[0])
+        self.keep(listener.accept_timeout(20000)[0])
 
     @rows("B9")
     def test_other_users_time_wait_98(self):
@@ -444,7 +444,7 @@ class Listen(TunCase):
         port = s.getsockname()[1]
         self.assertTrue(is_dynamic(port))
         self.kernel_socket().connect((self.stack, port))
-        self.keep(s.accept_timeout(5000)[0])
+        self.keep(s.accept_timeout(20000)[0])
 
     @rows("L4")
     def test_udp_95(self):
@@ -504,7 +504,7 @@ class Accept(TunCase):
     def test_peer_address_is_given(self):
         listener = self.listening()
         for take in (listener.accept, lambda: listener.accept4(0),
-                     lambda: listener.accept_timeout(5000)):
+                     lambda: listener.accept_timeout(20000)):
             peer = self.kernel_socket()
             peer.connect((self.stack, listener.getsockname()[1]))
             s, name = take()
@@ -565,7 +565,7 @@ class Accept(TunCase):
         listener.set_timeouts(receive_s=3, send_s=3)
         listener.setblocking(False)
         self.kernel_socket().connect((self.stack, listener.getsockname()[1]))
-        s, _ = listener.accept_timeout(5000)
+        s, _ = listener.accept_timeout(20000)
         self.keep(s)
         self.assertTrue(os.get_blocking(s.fd))
         self.assertEqual(fcntl.fcntl(s.fd, fcntl.F_GETFD), 0)
@@ -617,7 +617,7 @@ class Accept(TunCase):
     def test_reset_before_accept_with_data_is_returned(self):
         listener = self.listening()
         self.reset_before_accept(listener, b"last words")
-        s, _ = listener.accept_timeout(5000)
+        s, _ = listener.accept_timeout(20000)
         self.keep(s)
         self.assertEqual(s.recv_exactly(10), b"last words")
         with self.fails(errno.ECONNRESET):
@@ -682,4 +682,4 @@ class Accept(TunCase):
             listener.accept()
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with self.fails(errno.EINTR):
-            listener.accept_timeout(5000)
+            listener.accept_timeout(20000)

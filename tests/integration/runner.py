@@ -30,7 +30,7 @@ import time
 import traceback
 import unittest
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 WORKER_ENV = "USOCKETD_TEST_WORKER"
 TMP_ENV = "USOCKETD_TEST_TMP"
 

@@ -18,7 +18,7 @@ import usock
 
 from fakedns import A, AAAA, CNAME
 from harness import OTHER_UID, Call, StackCase, both_families, in_child
-from runner import deadline, rows
+from runner import rows
 
 POLLIN = 1
 HOST = {4: "10.0.2.2", 6: "fec0::2"}
@@ -84,7 +84,7 @@ class SlirpCase(StackCase):
     def connected(self):
         listener, address = self.server()
         s = self.tcp()
-        s.connect_timeout(address, 5000)
+        s.connect_timeout(address, 20000)
         peer, _ = listener.accept()
         self.keep(peer)
         peer.settimeout(10)
@@ -136,13 +136,13 @@ class Sockets(SlirpCase):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
         peer.close()
         with self.fails(errno.ECONNRESET):
-            s.recv_timeout(1, 5000)
+            s.recv_timeout(1, 20000)
         self.assertEqual(s.recv(1), b"")
 
     @rows("K2")
     def test_refused_111(self):
         with self.fails(errno.ECONNREFUSED):
-            self.tcp().connect_timeout((self.host, free_port(family=self.family)), 5000)
+            self.tcp().connect_timeout((self.host, free_port(family=self.family)), 20000)
 
     def test_udp_both_directions(self):
         peer, address = self.server(socket.SOCK_DGRAM)
@@ -152,7 +152,7 @@ class Sockets(SlirpCase):
             got, name = peer.recvfrom(2000)
             self.assertEqual(got, data)
             peer.sendto(data[::-1], name)
-            self.assertEqual(s.recvfrom_timeout(2000, 5000), (data[::-1], address))
+            self.assertEqual(s.recvfrom_timeout(2000, 20000), (data[::-1], address))
 
     def test_many_at_once(self):
         pairs = [self.connected() for _ in range(50)]
@@ -187,7 +187,7 @@ class Forwards(SlirpCase):
     def test_host_reaches_a_tcp_server(self):
         listener = self.serve()
         client = self.client()
-        s, _ = listener.accept_timeout(5000)
+        s, _ = listener.accept_timeout(20000)
         self.keep(s)
         client.sendall(b"hello")
         self.assertEqual(s.recv_exactly(5), b"hello")
@@ -204,7 +204,7 @@ class Forwards(SlirpCase):
         client = self.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         client.settimeout(5)
         client.sendto(b"ask", ("127.0.0.1", self.udp_port))
-        data, name = s.recvfrom_timeout(100, 5000)
+        data, name = s.recvfrom_timeout(100, 20000)
         self.assertEqual(data, b"ask")
         s.sendto(b"tell", name)
         self.assertEqual(client.recv(100), b"tell")
@@ -217,7 +217,7 @@ class Forwards(SlirpCase):
                         usock.links()[0].state == usock.LINK_UP)
         self.assertEqual(listener.state(), 1)
         client = self.client()
-        s, _ = listener.accept_timeout(5000)
+        s, _ = listener.accept_timeout(20000)
         self.keep(s)
         client.sendall(b"again")
         self.assertEqual(s.recv_exactly(5), b"again")
@@ -274,7 +274,6 @@ class Helper(SlirpCase):
         s.send(b"new")
         self.assertEqual(peer.recv(10), b"new")
 
-    @deadline(40)
     def test_stopped_it_is_started_again_and_sockets_live_on(self):
         s = self.udp()
         s.bind((self.any, 0))
@@ -312,7 +311,7 @@ class Helper(SlirpCase):
         type(self).daemon.kill()
         poll = harness.select.poll()
         poll.register(pidfd, POLLIN)
-        self.assertTrue(poll.poll(5000))
+        self.assertTrue(poll.poll(20000))
         type(self).daemon.process = None
         self.start_daemon()
 
@@ -468,7 +467,7 @@ class Names(NamesCase):
         lookup = usock.Lookup("async.test", "80", socket.AF_INET, socket.SOCK_STREAM)
         poll = harness.select.poll()
         poll.register(lookup.fileno(), POLLIN)
-        self.assertTrue(poll.poll(5000))
+        self.assertTrue(poll.poll(20000))
         self.assertEqual(lookup.finish()[0].address, ("192.0.2.14", 80))
 
     @rows("A7", "A10")
@@ -498,13 +497,14 @@ class Names(NamesCase):
         self.dns.zone[("quick.test", A)] = ["192.0.2.17"]
         waiting = [Call(usock.getaddrinfo, "slower.test", "80") for _ in range(4)]
         self.eventually(lambda: usock.status().lookups >= 4)
-        start = time.monotonic()
-        self.assertEqual(self.addresses("quick.test", socket.AF_INET), ["192.0.2.17"])
-        in_child(lambda: self.addresses("quick.test", socket.AF_INET))
-        s, peer = self.connected()
-        s.send(b"x")
-        self.assertEqual(peer.recv(1), b"x")
-        self.assertLess(time.monotonic() - start, 2 * harness.time_scale())
+
+        def others():
+            self.assertEqual(self.addresses("quick.test", socket.AF_INET), ["192.0.2.17"])
+            in_child(lambda: self.addresses("quick.test", socket.AF_INET))
+            s, peer = self.connected()
+            s.send(b"x")
+            self.assertEqual(peer.recv(1), b"x")
+        self.assert_takes(0, others, within=2)
         for call in waiting:
             with self.assertRaises(usock.GaiError) as caught:
                 call.result(20)
@@ -527,10 +527,8 @@ class SilentServers(NamesCase):
     @rows("A5", "A10", "B3")
     def test_no_server_answers_minus_3_within_the_limit(self):
         self.dns.zone[("slow.test", "*")] = None
-        start = time.monotonic()
-        self.gai_fails(GAI_AGAIN, "slow.test", "80", socket.AF_INET)
-        took = time.monotonic() - start
-        self.assertTrue(0.9 <= took < 3 * harness.time_scale(), took)
+        self.assert_takes(1, lambda: self.gai_fails(GAI_AGAIN, "slow.test", "80",
+                                                    socket.AF_INET), within=1, early=0.1)
 
 
     def test_cancelled_lookups_are_forgotten_within_the_limit(self):

@@ -423,7 +423,7 @@ class Sock:
         n = call("recvmsg_timeout", self.fd, byref(message.header), flags, timeout_ms)
         return message.data(n), message.peer(), message.header.flags
 
-    def recv_exactly(self, size, timeout_ms=5000):
+    def recv_exactly(self, size, timeout_ms=20000):
         """Receives @size bytes, or less at the end of the stream."""
         parts = b""
         while len(parts) < size:

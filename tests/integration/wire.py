@@ -130,12 +130,15 @@ class Wire:
 
     def wait(self, matches, timeout_s=5):
         """The next packet for which matches(packet); others are thrown away."""
-        end = time.monotonic() + timeout_s
+        left = timeout_s
         while True:
-            left = end - time.monotonic()
-            if left < 0 or not select.select([self], [], [], left)[0]:
+            # In small steps: a machine that stood still gets the time back.
+            start = time.monotonic()
+            ready = select.select([self], [], [], min(max(left, 0), 0.05))[0]
+            left -= min(time.monotonic() - start, 0.05)
+            if not ready and left <= 0:
                 return None
-            raw = self.read()
+            raw = self.read() if ready else None
             if raw is None:
                 continue
             packet = parse_packet(raw)
