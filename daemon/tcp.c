@@ -540,6 +540,9 @@ static void on_retransmitted(struct tcp_pcb *pcb)
 {
 	struct tcp_socket *t = tcp_ext_arg_get(pcb, EXT_ARG_SOCKET);
 
+	/* lwIP would send a SYN again every second (RFC 1122 4.2.3.1: back off). */
+	if (pcb->state == SYN_SENT)
+		pcb->rto = (s16_t)LWIP_MIN(pcb->rto * 2, SYN_RTO_MAX_TICKS);
 	if (!t)
 		return;
 	t->base.record.retransmissions++;
