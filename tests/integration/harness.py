@@ -433,12 +433,26 @@ def in_child(function, *args, uid=None, gid=None, groups=()):
     return Child(function, *args, uid=uid, gid=gid, groups=groups).result()
 
 
+def let_threads_end(bound_s=2.0):
+    """
+    Waits until threads that have ended for Python have ended for the kernel.
+    One that is just giving back its memory holds a lock of the sanitizers'
+    allocator, which a forked child would find taken for ever.
+    """
+    end = time.monotonic() + bound_s
+    # One more than Python counts: faulthandler's, which allocates nothing.
+    while (len(os.listdir("/proc/self/task")) > threading.active_count() + 1
+           and time.monotonic() < end):
+        time.sleep(0.001)
+
+
 class Child:
     """The same without waiting at once."""
 
     def __init__(self, function, *args, uid=None, gid=None, groups=()):
         self.read_end, write_end = os.pipe()
         sys.stdout.flush()
+        let_threads_end()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.read_end)

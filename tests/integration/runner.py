@@ -272,13 +272,21 @@ class Runner:
             self.report("worker", (), "failed", None, "left over: " + "; ".join(left))
         worker.close()
 
+    def finish_ended(self):
+        """A child that a worker has left behind may hold its pipe open."""
+        readable = {key.data for key, _ in self.selector.select(0)}
+        for worker in list(self.workers.values()):
+            if worker.process.poll() is not None and worker not in readable:
+                self.finish(worker)
+
     def run(self, groups):
         self.queue = list(groups)
         self.start_more()
         while self.workers:
-            for key, _ in self.selector.select():
+            for key, _ in self.selector.select(1.0):
                 if not self.read(key.data):
                     self.finish(key.data)
+            self.finish_ended()
             self.start_more()
         self.report_skips()
         print("{passed} passed, {failed} failed, {skipped} skipped".format(**self.counts))
