@@ -277,7 +277,7 @@ class Receive(StreamCase):
         for _ in range(3):
             self.assertEqual(s.recv(10), b"")
         self.assertEqual(s.recv_timeout(10, 100), b"")
-        self.assertEqual(s.state(), 7)
+        self.eventually(lambda: s.state() == 7)
         # The other direction is still open.
         s.send(b"more")
         self.assertEqual(self.read_all(peer, 4), b"more")

@@ -31,6 +31,8 @@ import traceback
 import unittest
 
 DEADLINE_S = 60
+# For what is outside of tests: setting a class up and taking it down.
+FIXTURE_DEADLINE_S = 120
 WORKER_ENV = "USOCKETD_TEST_WORKER"
 TMP_ENV = "USOCKETD_TEST_TMP"
 
@@ -68,8 +70,10 @@ def deadline_of(test):
     return own or getattr(type(test), "deadline_s", DEADLINE_S)
 
 
-def sanitizer_slowdown():
-    return 3 if os.environ.get("USOCKETD_SANITIZER", "none") != "none" else 1
+def arm_deadline(seconds):
+    """Ends the process with a dump of all stacks if it takes longer."""
+    slowdown = 3 if os.environ.get("USOCKETD_SANITIZER", "none") != "none" else 1
+    faulthandler.dump_traceback_later(seconds * slowdown, exit=True)
 
 
 # ---- inside a worker ---------------------------------------------------------
@@ -94,12 +98,11 @@ class WorkerResult(unittest.TestResult):
         self.started = time.monotonic()
         self.outcome = ("passed", "")
         self.log_mark = harness.mark_logs()
-        faulthandler.dump_traceback_later(deadline_of(test) * sanitizer_slowdown(),
-                                          exit=True)
+        arm_deadline(deadline_of(test))
         self.tell(event="start", test=test_id(test))
 
     def stopTest(self, test):
-        faulthandler.cancel_dump_traceback_later()
+        arm_deadline(FIXTURE_DEADLINE_S)
         outcome, detail = self.outcome
         self.tell(event="end", test=test_id(test), outcome=outcome, detail=detail,
                   seconds=time.monotonic() - self.started)
@@ -139,6 +142,7 @@ def run_worker(cases, wanted):
     channel = os.fdopen(int(os.environ.pop(WORKER_ENV)), "w")
     os.set_inheritable(channel.fileno(), False)
     faulthandler.enable()
+    arm_deadline(FIXTURE_DEADLINE_S)
 
     def on_term(_number, _frame):
         sys.exit(143)
