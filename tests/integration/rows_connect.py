@@ -13,7 +13,7 @@ from harness import Call, Tun, TunCase, both_families
 from runner import rows
 
 POLLIN, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 1, 4, 8, 16, 32
-NO_ROUTE, NO_HOST, NO_PORT, NO_NET = "route", "host", "port", "net"
+NO_HOST, NO_PORT, NO_NET = "host", "port", "net"
 
 # (type, code) of ICMP and ICMPv6 unreachable messages.
 UNREACHABLE = {

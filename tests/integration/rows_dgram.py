@@ -7,12 +7,11 @@ import socket
 import struct
 import time
 
-import harness
 import usock
 import wire
 
-from harness import Call, Tun, TunCase, both_families
-from rows_connect import NO_HOST, NO_NET, NO_PORT, POLLIN, POLLOUT, UNREACHABLE, HandCase
+from harness import Call, Tun, both_families
+from rows_connect import NO_HOST, NO_NET, NO_PORT, POLLIN, UNREACHABLE, HandCase
 from runner import rows
 
 # RFC 768 in IPv4; in IPv6 what the stack's buffers hold.
@@ -300,6 +299,20 @@ class Datagrams(UdpCase):
                 s.recv_timeout(1, 20000)
             with self.fails(errno.ETIMEDOUT):
                 s.recv_timeout(1, 50)
+
+    @rows("B3", "W14")
+    def test_fragmentation_needed_90(self):
+        end = self.wire()
+        s = self.udp()
+        s.connect((self.hand, 4005))
+        s.send(b"too big for somebody")
+        sent = end.expect(lambda p: p.protocol == wire.UDP and p.dport == 4005)
+        kind, code = {4: (3, 4), 6: (2, 0)}[self.family]
+        end.write(wire.icmp_error(self.kernel, self.stack, kind, code, sent.raw, value=1280))
+        with self.fails(errno.EMSGSIZE):
+            s.recv_timeout(1, 20000)
+        with self.fails(errno.ETIMEDOUT):
+            s.recv_timeout(1, 50)
 
     @rows("R15")
     def test_unreachable_about_another_port_is_ignored(self):

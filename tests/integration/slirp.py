@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import struct
-import time
 import unittest
 
 import fakedns
