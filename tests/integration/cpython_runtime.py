@@ -401,7 +401,7 @@ class Companions(ModuleCase):
 
     def test_example_prints_a_page(self):
         port = self.server(self.serve_page).port
-        example = os.path.join(os.environ["USOCKETD_SRCDIR"], "client/python/example.py")
+        example = os.path.join(os.environ["USOCKETD_SRCDIR"], "client/quecpython/example.py")
         done = run_python(example, "peer.test", str(port), "/a/page")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("INFO:SOCKET:Network connection successful!\n", done.stdout)

@@ -38,6 +38,16 @@ def set_output(out):
     _output = out
 
 
+def _format(msg, args):
+    if not args:
+        return msg
+    try:
+        return msg % args
+    except (TypeError, ValueError):
+        # A line that does not fit its arguments must not end a script.
+        return " ".join([str(part) for part in (msg,) + args])
+
+
 class Logger:
     def __init__(self, name):
         self.name = name
@@ -45,8 +55,8 @@ class Logger:
     def log(self, level, msg, *args):
         if level < _level:
             return
-        text = msg % args if args else msg
         name = _NAMES.get(level, "LVL%s" % level)
+        text = _format(msg, args)
         # One write a line: lines of several threads do not mix.
         (_output or sys.stdout).write("%s:%s:%s\n" % (name, self.name, text))
 

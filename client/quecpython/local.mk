@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+#
+# QuecPython's companion modules, for CPython and MicroPython.
+
+quecpythondir = $(pkgdatadir)/quecpython
+dist_quecpython_DATA = \
+	client/quecpython/_quecpython.py \
+	client/quecpython/checkNet.py \
+	client/quecpython/dataCall.py \
+	client/quecpython/example.py \
+	client/quecpython/log.py \
+	client/quecpython/misc.py \
+	client/quecpython/modem.py \
+	client/quecpython/net.py \
+	client/quecpython/sim.py \
+	client/quecpython/ubinascii.py \
+	client/quecpython/ucollections.py \
+	client/quecpython/uerrno.py \
+	client/quecpython/uhashlib.py \
+	client/quecpython/uio.py \
+	client/quecpython/ujson.py \
+	client/quecpython/uos.py \
+	client/quecpython/urandom.py \
+	client/quecpython/ure.py \
+	client/quecpython/ustruct.py \
+	client/quecpython/usys.py \
+	client/quecpython/utime.py
