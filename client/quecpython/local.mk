@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 #
-# QuecPython's companion modules, for CPython and MicroPython.
+# QuecPython's companion modules, for CPython and MicroPython, and the launcher
+# that puts them on CPython's path.
 
 quecpythondir = $(pkgdatadir)/quecpython
 dist_quecpython_DATA = \
 	client/quecpython/_quecpython.py \
+	client/quecpython/_quecpython_run.py \
 	client/quecpython/checkNet.py \
 	client/quecpython/dataCall.py \
 	client/quecpython/example.py \
@@ -25,3 +27,15 @@ dist_quecpython_DATA = \
 	client/quecpython/ustruct.py \
 	client/quecpython/usys.py \
 	client/quecpython/utime.py
+
+EXTRA_DIST += client/quecpython/usocket-python.in
+
+if PYTHON_MODULE
+nodist_bin_SCRIPTS = client/quecpython/usocket-python
+CLEANFILES += client/quecpython/usocket-python
+endif
+
+client/quecpython/usocket-python: $(srcdir)/client/quecpython/usocket-python.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) -e 's|@quecpythondir[@]|$(quecpythondir)|g' \
+		$(srcdir)/client/quecpython/usocket-python.in >$@.tmp && \
+		chmod +x $@.tmp && mv $@.tmp $@
