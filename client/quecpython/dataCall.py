@@ -99,8 +99,10 @@ class _Watch:
 
     def wait(self):
         """Returns when there may be something new."""
-        if self.watch is None and not self.open():
-            utime.sleep_ms(_LOOK_MS)
+        if self.watch is None:
+            # A watch tells of what comes after its begin only.
+            if not self.open():
+                utime.sleep_ms(_LOOK_MS)
             return
         try:
             self.watch.wait(None)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The CPython module usocket, checkNet, log and example.py, with the real daemon."""
+"""The CPython module usocket, with the real daemon."""
 
 import os
 import sys

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The CPython module: threads, signals, memory, the daemon's absence, companions."""
 
-import contextlib
 import gc
-import io
 import os
 import signal
 import subprocess
@@ -320,45 +318,9 @@ class Absence(ModuleCase):
             self.assertEqual(child.communicate("\n")[0], "0\n")
 
 
-# ---- checkNet, log, example --------------------------------------------------
+# ---- what the companions need ------------------------------------------------
 
 class Companions(ModuleCase):
-    @rows("N1", "N2")
-    def test_poweron_print_once(self):
-        import checkNet
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            checkNet.CheckNetwork("Name", "1.2.3").poweron_print_once()
-        lines = out.getvalue().splitlines()
-        self.assertEqual((lines[0], lines[-1]), ("=" * 50, "=" * 50))
-        names = [line.split(" : ")[0].strip() for line in lines[1:-1]]
-        self.assertEqual(names, ["PROJECT_NAME", "PROJECT_VERSION", "FIRMWARE_VERSION",
-                                 "POWERON_REASON", "SIM_CARD_STATUS"])
-        self.assertEqual(len({line.index(":") for line in lines[1:-1]}), 1)
-        self.assertIn("1.2.3", lines[2])
-
-    @rows("N3", "N7")
-    def test_wait_network_connected(self):
-        import checkNet
-        network = checkNet.CheckNetwork("Name", "1")
-        with self.takes(0, 0.1):
-            self.assertEqual(network.wait_network_connected(30), (3, 1))
-        self.assertEqual(checkNet.wait_network_connected(), (3, 1))
-        self.assertEqual(checkNet.waitNetworkReady(1), (3, 1))
-        for bad in 0, 3601, -5:
-            with self.assertRaises(OSError) as caught:
-                network.wait_network_connected(bad)
-            self.assertEqual(str(caught.exception), "timeout_s should be in [1, 3600]s!")
-
-    @rows("N6")
-    def test_wait_without_a_link(self):
-        # Its link's helper is not there, so the link never comes up.
-        other = self.other_daemon(env={"USOCKETD_LIBEXECDIR": "/nowhere"})
-        code = "import checkNet\nprint(checkNet.wait_network_connected(1))\n"
-        with self.takes(1, 2):
-            done = run_python("-c", code, USOCKETD_SOCKET=other.socket)
-        self.assertEqual(done.stdout, "(3, 0)\n", done.stderr)
-
     def test_links(self):
         link, = usocket._links()
         self.assertEqual((link["name"], link["driver"], link["address"]),
@@ -367,42 +329,3 @@ class Companions(ModuleCase):
         self.assertTrue(usocket._wait_link(0))
         with self.assertRaises(TypeError):
             usocket._wait_link("x")
-
-    def test_log(self):
-        import log
-        out = io.StringIO()
-        log.basicConfig(level=log.WARNING)
-        log.set_output(out)
-        self.addCleanup(log.set_output, None)
-        logger = log.getLogger("NAME")
-        self.assertIs(log.getLogger("NAME"), logger)
-        logger.info("not shown")
-        logger.warning("%d of %s", 3, "x")
-        logger.error("100%")
-        logger.critical("{}".format(5))
-        self.assertEqual(out.getvalue(),
-                         "WARNING:NAME:3 of x\nERROR:NAME:100%\nCRITICAL:NAME:5\n")
-        self.assertEqual([log.DEBUG, log.INFO, log.WARNING, log.ERROR, log.CRITICAL],
-                         [10, 20, 30, 40, 50])
-
-    def test_utime(self):
-        import utime
-        begin = utime.ticks_ms()
-        utime.sleep_ms(20)
-        self.assertTrue(20 <= utime.ticks_diff(utime.ticks_ms(), begin) < 1000)
-        self.assertEqual(utime.ticks_diff(utime.ticks_add(0, -5), 0), -5)
-
-    def serve_page(self, connection):
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += connection.recv(1000)
-        self.assertTrue(request.startswith(b"GET /a/page HTTP/1.1\r\nHost: peer.test\r\n"))
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + "Grüße".encode() + b"x" * 1000)
-
-    def test_example_prints_a_page(self):
-        port = self.server(self.serve_page).port
-        example = os.path.join(os.environ["USOCKETD_SRCDIR"], "client/quecpython/example.py")
-        done = run_python(example, "peer.test", str(port), "/a/page")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("INFO:SOCKET:Network connection successful!\n", done.stdout)
-        self.assertIn("Grüße" + "x" * 1000 + "\n", done.stdout)
