@@ -28,7 +28,9 @@ dist_quecpython_DATA = \
 	client/quecpython/usys.py \
 	client/quecpython/utime.py
 
-EXTRA_DIST += client/quecpython/usocket-python.in
+EXTRA_DIST += \
+	client/quecpython/usocket-python.in \
+	doc/quecpython.md
 
 if PYTHON_MODULE
 nodist_bin_SCRIPTS = client/quecpython/usocket-python
