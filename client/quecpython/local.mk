@@ -14,6 +14,7 @@ dist_quecpython_DATA = \
 	client/quecpython/misc.py \
 	client/quecpython/modem.py \
 	client/quecpython/net.py \
+	client/quecpython/request.py \
 	client/quecpython/sim.py \
 	client/quecpython/ubinascii.py \
 	client/quecpython/ucollections.py \

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of QuecPython's companion modules share: runtimes, scripts, a daemon."""
+
+import http.server
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import unittest
+
+import harness
+
+
+# ---- runtimes ----------------------------------------------------------------
+
+class CPython:
+    """Runs scripts with usocket-python of the build, on the modules of the source."""
+
+    name = "CPython"
+
+    def __init__(self):
+        build, source = os.environ["USOCKETD_BUILDDIR"], os.environ["USOCKETD_SRCDIR"]
+        self.command = [os.path.join(build, "client/quecpython/usocket-python")]
+        self.env = {
+            "USOCKET_PYTHON": sys.executable,
+            "USOCKET_QUECPYTHON": os.path.join(source, "client/quecpython"),
+            "PYTHONPATH": os.path.join(build, "client/python/.libs"),
+            "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+        }
+
+    def skip_reason(self):
+        module = os.path.join(self.env["PYTHONPATH"], "usocket.abi3.so")
+        return None if os.path.exists(module) else "built without the CPython module"
+
+    def environment(self, **more):
+        # Python loads the library of a sanitizer's build.
+        preload = os.environ.get("USOCKETD_SANITIZER_PRELOAD")
+        if preload:
+            more.update(LD_PRELOAD=preload, PYTHONMALLOC="malloc",
+                        ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+        return harness.child_env(**self.env, **more)
+
+    def start(self, *arguments, **env):
+        return subprocess.Popen([*self.command, *arguments], text=True, encoding="utf-8",
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, env=self.environment(**env))
+
+
+class Scripts:
+    """Runs scripts against self.daemon."""
+
+    runtime = CPython
+
+    @classmethod
+    def setUpClass(cls):
+        harness.adopt_build_settings()
+        cls.run_time = cls.runtime()
+        reason = cls.run_time.skip_reason()
+        if reason:
+            raise unittest.SkipTest(reason)
+        super().setUpClass()
+
+    def script(self, code, name="script.py"):
+        path = os.path.join(self.daemon.folder, name)
+        with open(path, "w") as f:
+            f.write(textwrap.dedent(code))
+        return path
+
+    def start(self, path, *arguments, **env):
+        env = {"USOCKETD_SOCKET": self.daemon.socket, **env}
+        child = self.run_time.start(path, *arguments, **env)
+        self.addCleanup(self.end, child)
+        return child
+
+    @staticmethod
+    def end(child):
+        if child.poll() is None:
+            child.send_signal(signal.SIGKILL)
+        child.communicate()
+
+    def run_file(self, path, *arguments, **env):
+        """Its output; it must end well."""
+        child = self.start(path, *arguments, **env)
+        out, err = child.communicate(timeout=40)
+        self.assertEqual((child.returncode, err), (0, ""), out)
+        return out
+
+    def run_script(self, code, **env):
+        return self.run_file(self.script(code), **env)
+
+
+def page_server(test, port=0):
+    """A kernel's web server of one page; its port and the requests it got."""
+    requests = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            requests.append((self.path, self.headers["Host"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.write(b"hello")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+
+    def close():
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    test.addCleanup(close)
+    return server.server_address[1], requests
+
+
+# ---- slirp -------------------------------------------------------------------
+
+class SlirpCase(Scripts, harness.StackCase):
+    """A daemon on slirp, in a network of our own; kernel peers are peer.test."""
+
+    MANUAL_HOST = "www.tongxinmao.com"
+
+    @classmethod
+    def make_link(cls):
+        if not os.path.exists(harness.program("usocket-slirp")):
+            raise unittest.SkipTest("built without the slirp driver")
+        # The peer's port 80 is that of a loopback of our own.
+        harness.private_network()
+        hosts = os.path.join(harness.temporary_folder(), "hosts")
+        with open(hosts, "w") as f:
+            f.write(f"10.0.2.2 {cls.MANUAL_HOST} peer.test\n")
+        return {"resolver": {"hosts": hosts, "timeout": 2, "servers": "127.0.0.1"},
+                "link net0": {"driver": "slirp"}}
