@@ -336,6 +336,17 @@ int usocket_script_info(struct usocket_script *s, int tcp, struct usocket_socket
 int usocket_script_getsocketsta(const struct usocket_script *s);
 int64_t usocket_script_getsendacksize(const struct usocket_script *s);
 
+/* ---- interrupts --------------------------------------------------------- */
+
+/*
+ * For interpreters whose handler of SIGINT leaves by longjmp(3), which must not
+ * happen inside this library. From the first call to the second, in this
+ * thread, a SIGINT only ends what waits, with -EINTR; the second runs the
+ * interpreter's handler if one came, and so may not return. They nest.
+ */
+void usocket_script_hold_interrupts(void);
+void usocket_script_release_interrupts(void);
+
 /* ---- errors ------------------------------------------------------------- */
 
 /*
