@@ -4,7 +4,7 @@
 Theory of operation
 
 The modules are plain Python that runs in CPython and MicroPython alike. All
-that they know comes from the module usocket: _links(), the links' records out
+that they know of links comes from the module usocket: _links(), the links' records out
 of shared memory; _wait_link(), a wait for some link to be up; _watch_links(), a
 wait for some record to change. Nothing is asked of the daemon and nothing is
 kept here, so an answer is as old as its call.
@@ -147,3 +147,18 @@ def refused(module, call):
         log.getLogger(module).warning("%s refused: %s", call, reason())
         return -1
     return setter
+
+
+def connect(host, port, timeout):
+    """A connection to the first of the host's addresses that takes one."""
+    error = None
+    for entry in usocket.getaddrinfo(host, port, 0, usocket.SOCK_STREAM):
+        sock = usocket.socket(entry[0], entry[1], entry[2])
+        sock.settimeout(timeout)
+        try:
+            sock.connect(entry[-1])
+            return sock
+        except OSError as e:
+            error = e
+            sock.close()
+    raise error

@@ -22,6 +22,7 @@ dist_quecpython_DATA = \
 	client/quecpython/uhashlib.py \
 	client/quecpython/uio.py \
 	client/quecpython/ujson.py \
+	client/quecpython/umqtt.py \
 	client/quecpython/uos.py \
 	client/quecpython/urandom.py \
 	client/quecpython/ure.py \

@@ -10,9 +10,8 @@ that is no HTTP, or ends in its middle, is an OSError as well, 71 or 104. https
 is refused with 95: the modules here bring no TLS.
 """
 
-import usocket
-
 import ujson
+from _quecpython import connect
 
 __all__ = ["Response", "delete", "get", "head", "patch", "post", "put"]
 
@@ -92,20 +91,6 @@ def _header_lines(place, headers, body, kind):
         if "\r" in value or "\n" in value or ":" in name:
             raise ValueError("header %r has no line's form" % name)
         yield _check_name(name) + ": " + value + "\r\n"
-
-
-def _connect(host, port, timeout):
-    error = None
-    for entry in usocket.getaddrinfo(host, port, 0, usocket.SOCK_STREAM):
-        sock = usocket.socket(entry[0], entry[1], entry[2])
-        sock.settimeout(timeout)
-        try:
-            sock.connect(entry[-1])
-            return sock
-        except OSError as e:
-            error = e
-            sock.close()
-    raise error
 
 
 # ---- what is answered -------------------------------------------------------
@@ -266,7 +251,7 @@ def _request(method, url, data=None, headers=None, decode=True, sizeof=255, time
     body, kind = _body(data)
     head = "%s %s HTTP/1.1\r\n" % (method, path)
     head += "".join(_header_lines(place, headers or {}, body, kind)) + "\r\n"
-    sock = _connect(host, port, timeout)
+    sock = connect(host, port, timeout)
     try:
         sock.sendall(head.encode() + (body or b""))
         return Response(sock, method != "HEAD", decode, sizeof)

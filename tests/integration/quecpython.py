@@ -16,6 +16,7 @@ import fakelink
 import harness
 import quecpython_cases
 import quecpython_http
+import quecpython_mqtt
 import runner
 from quecpython_support import CPython, Scripts, SlirpCase, page_server
 from runner import rows
@@ -322,4 +323,4 @@ class Launcher(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    runner.main(sys.modules["__main__"], quecpython_http)
+    runner.main(sys.modules["__main__"], quecpython_http, quecpython_mqtt)

@@ -92,10 +92,10 @@ class Requests(SlirpCase):
         self.assertEqual(out, "[400, 400, 150]\n<class 'bytes'> <class 'str'>\n")
 
     def test_characters_are_not_torn(self):
-        text = "aä€😀" * 50
+        body = "aä€😀".encode() * 50
         out = self.ask("for size in 1, 2, 3, 5, 7:\n"
                        "    print(''.join(ask(sizeof=size).text) == 'aä€😀' * 50)\n",
-                       *[OK + b"Content-Length: %d\r\n\r\n" % len(text.encode()) + text.encode()] * 5)
+                       *[OK + b"Content-Length: %d\r\n\r\n" % len(body) + body] * 5)
         self.assertEqual(out, "True\n" * 5)
 
     def test_chunked(self):
@@ -104,7 +104,8 @@ class Requests(SlirpCase):
         self.assertEqual(self.ask("print(''.join(ask().text))\n", pieces), "hello world\n")
 
     def test_to_the_end_of_the_connection(self):
-        out = self.ask("print(''.join(ask().text))\n", b"HTTP/1.0 404 Not Found\r\n\r\nno such page")
+        out = self.ask("print(''.join(ask().text))\n",
+                       b"HTTP/1.0 404 Not Found\r\n\r\nno such page")
         self.assertEqual(out, "no such page\n")
 
     def test_json(self):
