@@ -18,7 +18,7 @@ import quecpython_cases
 import quecpython_http
 import quecpython_mqtt
 import runner
-from quecpython_support import CPython, Scripts, SlirpCase, page_server
+from quecpython_support import CPython, MicroPython, Scripts, SlirpCase, page_server
 from runner import rows
 
 
@@ -30,6 +30,7 @@ class Cases(unittest.TestCase):
     runtime = CPython
 
     def run_case(self, name):
+        harness.adopt_build_settings()
         run_time = self.runtime()
         if run_time.skip_reason():
             self.skipTest(run_time.skip_reason())
@@ -47,6 +48,10 @@ def add_cases(case):
 
 
 add_cases(Cases)
+
+
+class MicroPythonCases(Cases):
+    runtime = MicroPython
 
 
 # ---- slirp -------------------------------------------------------------------

@@ -15,6 +15,12 @@ import harness
 
 # ---- runtimes ----------------------------------------------------------------
 
+def start_script(command, env):
+    return subprocess.Popen(command, text=True, encoding="utf-8", env=env,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+
+
 class CPython:
     """Runs scripts with usocket-python of the build, on the modules of the source."""
 
@@ -43,9 +49,27 @@ class CPython:
         return harness.child_env(**self.env, **more)
 
     def start(self, *arguments, **env):
-        return subprocess.Popen([*self.command, *arguments], text=True, encoding="utf-8",
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env=self.environment(**env))
+        return start_script([*self.command, *arguments], self.environment(**env))
+
+
+class MicroPython:
+    """Debian's interpreter as it is; it has the companions and nothing else of ours."""
+
+    name = "MicroPython"
+
+    def __init__(self):
+        source = os.environ["USOCKETD_SRCDIR"]
+        self.command = [os.path.join(source, ".fetched/micropython-stock/run")]
+        self.env = {"MICROPYPATH": os.path.join(source, "client/quecpython")}
+
+    def skip_reason(self):
+        if os.path.exists(self.command[0]):
+            return None
+        return "MicroPython is not there: tools/get-micropython fetches it"
+
+    def start(self, *arguments, **env):
+        return start_script([*self.command, *arguments],
+                            harness.child_env(LD_LIBRARY_PATH=None, **self.env, **env))
 
 
 class Scripts:
