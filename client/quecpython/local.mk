@@ -6,6 +6,8 @@
 quecpythondir = $(pkgdatadir)/quecpython
 dist_quecpython_DATA = \
 	client/quecpython/_quecpython.py \
+	client/quecpython/_quecpython_mbedtls.py \
+	client/quecpython/_quecpython_openssl.py \
 	client/quecpython/_quecpython_run.py \
 	client/quecpython/checkNet.py \
 	client/quecpython/dataCall.py \
@@ -26,6 +28,7 @@ dist_quecpython_DATA = \
 	client/quecpython/uos.py \
 	client/quecpython/urandom.py \
 	client/quecpython/ure.py \
+	client/quecpython/ussl.py \
 	client/quecpython/ustruct.py \
 	client/quecpython/usys.py \
 	client/quecpython/utime.py

@@ -6,8 +6,8 @@ is there; its body is read while it is asked for, so it may be longer than
 memory. The connection ends with the body, with close(), or with the object.
 
 Each wait for the network is at most @timeout seconds: OSError 110. An answer
-that is no HTTP, or ends in its middle, is an OSError as well, 71 or 104. https
-is refused with 95: the modules here bring no TLS.
+that is no HTTP, or ends in its middle, is an OSError as well, 71 or 104. https is
+ussl's; @ssl_params may hold our own "cert" and "key" for it.
 """
 
 import ujson
@@ -16,8 +16,9 @@ from _quecpython import connect
 __all__ = ["Response", "delete", "get", "head", "patch", "post", "put"]
 
 _ECONNRESET = 104
-_EOPNOTSUPP = 95
 _EPROTO = 71
+
+_PORTS = {"http": 80, "https": 443}
 
 _LINE_MAX = 8192
 _HEADERS_MAX = 100
@@ -46,16 +47,16 @@ def _split_host(place):
         host, _, port = place.partition(":")
     if port and not port.isdigit():
         raise ValueError("%r is not a port" % port)
-    return _check_name(host), int(port or 80)
+    return _check_name(host), int(port or 0)
 
 
 def _split_url(url):
+    """(scheme, host and port, path)"""
     scheme, separator, rest = url.partition("://")
     if not separator:
         raise ValueError("%r is not a URL" % url)
-    if scheme.lower() == "https":
-        raise OSError(_EOPNOTSUPP, "https is not supported")
-    if scheme.lower() != "http":
+    scheme = scheme.lower()
+    if scheme not in _PORTS:
         raise ValueError("%s is not a protocol of this module" % scheme)
     rest = rest.partition("#")[0]
     end = min([rest.find(mark) for mark in "/?" if mark in rest] or [len(rest)])
@@ -64,7 +65,7 @@ def _split_url(url):
         raise ValueError("%r names no plain host" % url)
     if not path.startswith("/"):
         path = "/" + path
-    return place, _escape(path)
+    return scheme, place, _escape(path)
 
 
 def _body(data):
@@ -245,40 +246,39 @@ class Response:
 
 # ---- the calls --------------------------------------------------------------
 
-def _request(method, url, data=None, headers=None, decode=True, sizeof=255, timeout=60):
-    place, path = _split_url(url)
+def _open(scheme, place, timeout, ssl_params):
     host, port = _split_host(place)
-    body, kind = _body(data)
-    head = "%s %s HTTP/1.1\r\n" % (method, path)
-    head += "".join(_header_lines(place, headers or {}, body, kind)) + "\r\n"
-    sock = connect(host, port, timeout)
+    sock = connect(host, port or _PORTS[scheme], timeout)
+    if scheme == "http":
+        return sock
     try:
-        sock.sendall(head.encode() + (body or b""))
-        return Response(sock, method != "HEAD", decode, sizeof)
+        import ussl
+        return ussl.wrap_socket(sock, host, timeout=timeout, **(ssl_params or {}))
     except Exception:
         sock.close()
         raise
 
 
-def get(url, data=None, headers=None, decode=True, sizeof=255, timeout=60):
-    return _request("GET", url, data, headers, decode, sizeof, timeout)
+def _caller(method):
+    def call(url, data=None, headers=None, decode=True, sizeof=255, ssl_params=None,
+             timeout=60):
+        scheme, place, path = _split_url(url)
+        body, kind = _body(data)
+        head = "%s %s HTTP/1.1\r\n" % (method, path)
+        head += "".join(_header_lines(place, headers or {}, body, kind)) + "\r\n"
+        sock = _open(scheme, place, timeout, ssl_params)
+        try:
+            sock.sendall(head.encode() + (body or b""))
+            return Response(sock, method != "HEAD", decode, sizeof)
+        except Exception:
+            sock.close()
+            raise
+    return call
 
 
-def post(url, data=None, headers=None, decode=True, sizeof=255, timeout=60):
-    return _request("POST", url, data, headers, decode, sizeof, timeout)
-
-
-def put(url, data=None, headers=None, decode=True, sizeof=255, timeout=60):
-    return _request("PUT", url, data, headers, decode, sizeof, timeout)
-
-
-def patch(url, data=None, headers=None, decode=True, sizeof=255, timeout=60):
-    return _request("PATCH", url, data, headers, decode, sizeof, timeout)
-
-
-def delete(url, data=None, headers=None, decode=True, sizeof=255, timeout=60):
-    return _request("DELETE", url, data, headers, decode, sizeof, timeout)
-
-
-def head(url, data=None, headers=None, decode=True, sizeof=255, timeout=60):
-    return _request("HEAD", url, data, headers, decode, sizeof, timeout)
+get = _caller("GET")
+post = _caller("POST")
+put = _caller("PUT")
+patch = _caller("PATCH")
+delete = _caller("DELETE")
+head = _caller("HEAD")

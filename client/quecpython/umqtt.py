@@ -7,7 +7,7 @@ One thread at a time reads: whoever waits for a message or for a server's answer
 takes _reading. A second one that waits for an answer looks now and then whether
 the reader has seen it; a callback, which the reader calls, may publish and
 subscribe and then reads further itself. Packets are written whole, under
-_writing.
+_writing. With ssl the connection is a Stream of ussl.
 
 keepalive: the reader sends PINGREQ when nothing was sent for three quarters of
 it, and gives the connection up if that is not answered within it. A script that
@@ -45,7 +45,6 @@ _ECONNABORTED = 103
 _ECONNRESET = 104
 _ENOTCONN = 107
 _ETIMEDOUT = 110
-_EOPNOTSUPP = 95
 _EPROTO = 71
 
 # What one answer may take, and one write.
@@ -136,15 +135,15 @@ def _packet_id(body):
 class MQTTClient:
     def __init__(self, client_id, server, port=0, user=None, password=None, keepalive=0,
                  ssl=False, ssl_params=None, reconn=True, version=4):
-        if ssl:
-            raise OSError(_EOPNOTSUPP, "MQTT over TLS is not supported")
         if version not in (3, 4):
             raise ValueError("MQTT's version is 3 (3.1) or 4 (3.1.1)")
         if not 0 <= keepalive <= 65535:
             raise ValueError("keepalive is 0 to 65535 seconds")
         self._client_id = client_id
         self._server = server
-        self._port = port or 1883
+        self._port = port or (8883 if ssl else 1883)
+        self._is_tls = ssl
+        self._ssl_params = ssl_params or {}
         self._user = user
         self._password = password
         self._keepalive = keepalive
@@ -192,10 +191,15 @@ class MQTTClient:
         """On failure there is no connection."""
         self._drop(CONNECTING)
         try:
-            sock = self._sock = connect(self._server, self._port, _ANSWER_S)
+            self._sock = connect(self._server, self._port, _ANSWER_S)
+            if self._is_tls:
+                import ussl
+                self._sock = ussl.wrap_socket(self._sock, self._server, timeout=_ANSWER_S,
+                                              **self._ssl_params)
+            else:
+                self._poll = select.poll()
+                self._poll.register(self._sock, select.POLLIN)
             self._buffer = bytearray()
-            self._poll = select.poll()
-            self._poll.register(sock, select.POLLIN)
             self._sent_at = utime.ticks_ms()
             self._pinged_at = None
             self._write(self._connect_packet())
@@ -335,10 +339,16 @@ class MQTTClient:
                 left = max(0, utime.ticks_diff(end, utime.ticks_ms()))
                 wait = left if wait is None else min(wait, left)
             wait = _POLL_MAX_MS if wait is None else min(wait, _POLL_MAX_MS)
-            if self._poll.poll(wait):
+            if self._wait_readable(wait):
                 self._fill()
             elif end is not None and utime.ticks_diff(end, utime.ticks_ms()) <= 0:
                 return None
+
+    def _wait_readable(self, ms):
+        if not self._is_tls:
+            return self._poll.poll(ms)
+        sock = self._sock
+        return not sock or sock.wait_readable(ms)
 
     def _fill(self):
         sock = self._sock

@@ -17,6 +17,7 @@ import harness
 import quecpython_cases
 import quecpython_http
 import quecpython_mqtt
+import quecpython_tls
 import runner
 from quecpython_support import CPython, MicroPython, Scripts, SlirpCase, page_server
 from runner import rows
@@ -328,4 +329,5 @@ class Launcher(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    runner.main(sys.modules["__main__"], quecpython_http, quecpython_mqtt)
+    runner.main(sys.modules["__main__"], quecpython_http, quecpython_mqtt,
+                quecpython_tls)
