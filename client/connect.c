@@ -2,11 +2,15 @@
 /*
  * Theory of operation
  *
- * Connecting a datagram socket is one request. Connecting TCP is a request
- * that starts it; from then on the record has the flag CONNECTING, and the
+ * Connecting a datagram socket to an address is one request. Connecting TCP is
+ * a request that starts it; from then on the record has the flag CONNECTING, and the
  * channel is unwritable (pending.c), until the daemon knows the result. It
  * publishes that before it makes the channel writable, so whoever sees POLLOUT
  * finds it in the record: connected, or a pending error.
+ *
+ * A connect to a name goes the same way on either type of socket. The daemon
+ * reads a datagram channel until it has the request, so there the channel is
+ * filled afterwards; if the connect is over by then, the filler is read at once.
  *
  * Non-blocking, interrupted and timed-out plain calls leave the attempt going,
  * as Linux does; the next call finishes it. The calls with a deadline give it
@@ -21,6 +25,21 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <string.h>
+
+/* What a connect is for. */
+struct target {
+	const char *name;	/* NULL: the address */
+	struct address address; /* of a name only the port */
+};
+
+static bool has_connected(const struct holder *h)
+{
+	if (h->view != HOLDER_SEEN)
+		return false;
+	return holder_is_stream(h) ? holder_was_connected(h)
+				   : h->record.remote.family != ADDRESS_NONE;
+}
 
 /*
  * A connect is not under way any more: restores the channel and tells how it
@@ -31,7 +50,7 @@ static int finish(struct holder *h)
 	int r;
 
 	pending_finish(h);
-	if (h->view == HOLDER_SEEN && holder_was_connected(h))
+	if (has_connected(h))
 		return 0;
 	r = holder_take_end(h);
 	if (r < 0)
@@ -64,7 +83,7 @@ static int give_up(struct holder *h)
 		disconnect(h);
 		holder_refresh(h);
 	}
-	if (!holder_is_connecting(h) && h->view == HOLDER_SEEN && holder_was_connected(h))
+	if (!holder_is_connecting(h) && has_connected(h))
 		return finish(h);
 	pending_finish(h);
 	holder_take_error(h);
@@ -99,16 +118,36 @@ static int request_connect(const struct holder *h, const struct address *remote)
 	return holder_request(h, &call);
 }
 
+static int request_connect_name(const struct holder *h, const char *name, uint16_t port)
+{
+	struct session_call call = holder_call(h, usp_Request_socket_connect_name_tag);
+	usp_SocketConnectName *body = &call.request.body.socket_connect_name;
+	int r;
+
+	strcpy(body->name, name);
+	body->port = port;
+	body->wait_for_link = holder_waits_for_link(h);
+	r = holder_request(h, &call);
+	/* A daemon that knows no such request. */
+	return r == -ENOSYS ? -EOPNOTSUPP : r;
+}
+
+static int request(const struct holder *h, const struct target *target)
+{
+	return target->name ? request_connect_name(h, target->name, target->address.port)
+			    : request_connect(h, &target->address);
+}
+
 /* Returns 0 with the connect under way or done. */
-static int start(struct holder *h, const struct address *remote)
+static int start(struct holder *h, const struct target *target)
 {
 	int r;
 
-	if (remote->port == 0)
+	if (target->address.port == 0)
 		return -EINVAL;
 	r = pending_start(h);
 	if (r == 0)
-		r = request_connect(h, remote);
+		r = request(h, target);
 	if (r < 0)
 		pending_finish(h);
 	holder_refresh(h);
@@ -150,7 +189,7 @@ static int wait_started(struct holder *h, const struct deadline *deadline)
 	return deadline_is_now(&resolved) ? -EINPROGRESS : wait_connected(h, &resolved);
 }
 
-static int connect_stream(struct holder *h, const struct address *remote,
+static int connect_stream(struct holder *h, const struct target *target,
 	const struct deadline *deadline, bool may_join)
 {
 	bool ended = false;
@@ -169,17 +208,36 @@ static int connect_stream(struct holder *h, const struct address *remote,
 	else if (ended)
 		return r;
 	if (r == 0)
-		r = start(h, remote);
+		r = start(h, target);
 	if (r == 0)
 		r = wait_started(h, deadline);
 	/* Another holder has taken the error. */
 	return r == -ENOTCONN ? -ECONNABORTED : r;
 }
 
+static int connect_datagram(struct holder *h, const struct target *target)
+{
+	int r;
+
+	if (holder_is_connecting(h))
+		return -EALREADY;
+	if (h->type == TABLE_TYPE_DATAGRAM && target->address.port == 0)
+		return -EINVAL;
+	pending_check(h);
+	r = request(h, target);
+	if (r < 0 || !target->name)
+		return r;
+	r = pending_start(h);
+	if (r == 0)
+		return -EINPROGRESS;
+	disconnect(h);
+	return r;
+}
+
 static int connect_any(int fd, const struct sockaddr *address, socklen_t len,
 	const struct deadline *deadline, bool may_join)
 {
-	struct address remote;
+	struct target target = { .name = NULL };
 	struct holder h;
 	int r = holder_look(&h, fd);
 
@@ -192,14 +250,32 @@ static int connect_any(int fd, const struct sockaddr *address, socklen_t len,
 		pending_check(&h);
 		return r;
 	}
-	r = address_from_sockaddr(&remote, address, len);
+	r = address_from_sockaddr(&target.address, address, len);
 	if (r < 0)
 		return r;
 	if (holder_is_stream(&h))
-		return connect_stream(&h, &remote, deadline, may_join);
-	if (h.type == TABLE_TYPE_DATAGRAM && remote.port == 0)
+		return connect_stream(&h, &target, deadline, may_join);
+	return connect_datagram(&h, &target);
+}
+
+static int connect_name(int fd, const char *name, uint16_t port)
+{
+	const struct deadline now = deadline_in(0);
+	struct target target = { .name = name };
+	struct holder h;
+	int r = holder_look(&h, fd);
+
+	if (r < 0)
+		return r;
+	if (!name)
 		return -EINVAL;
-	return request_connect(&h, &remote);
+	if (strlen(name) >= sizeof(((usp_SocketConnectName *)NULL)->name))
+		return -ENAMETOOLONG;
+	if (address_parse_ip(&target.address, name) == 0)
+		target.name = NULL;
+	target.address.port = port;
+	return holder_is_stream(&h) ? connect_stream(&h, &target, &now, false)
+				    : connect_datagram(&h, &target);
 }
 
 int usocket_connect(int fd, const struct sockaddr *address, socklen_t len)
@@ -217,6 +293,11 @@ int usocket_connect_timeout(int fd, const struct sockaddr *address, socklen_t le
 	return (int)posix_result(connect_any(fd, address, len, &deadline, false));
 }
 
+int usocket_connect_name(int fd, const char *name, uint16_t port)
+{
+	return (int)posix_result(connect_name(fd, name, port));
+}
+
 int usocket_connect_wait(int fd, int timeout_ms)
 {
 	struct deadline deadline = deadline_in(timeout_ms);
@@ -224,6 +305,6 @@ int usocket_connect_wait(int fd, int timeout_ms)
 	int r = holder_look(&h, fd);
 
 	if (r == 0)
-		r = holder_is_stream(&h) ? wait_connected(&h, &deadline) : -EOPNOTSUPP;
+		r = h.type == TABLE_TYPE_RAW ? -EOPNOTSUPP : wait_connected(&h, &deadline);
 	return (int)posix_result(r);
 }

@@ -8,6 +8,9 @@
  * shows later (ICMP) is pending in the record, and an error message on the
  * channel wakes receivers.
  *
+ * While a connect to a name is under way nothing is sent: as on a stream, the
+ * channel is kept unwritable until it is over (pending.c).
+ *
  * Lists of parts too long for one system call go through a buffer.
  */
 #include "client/data.h"
@@ -15,6 +18,7 @@
 #include "client/holder.h"
 #include "client/iov.h"
 #include "client/links.h"
+#include "client/pending.h"
 #include "client/waiting.h"
 
 #include <errno.h>
@@ -156,6 +160,10 @@ static ssize_t send_attempt(void *arg)
 	if (op->again)
 		holder_refresh(op->h);
 	op->again = true;
+	/* To a name: the channel becomes writable when that is over. */
+	if (holder_is_connecting(op->h))
+		return -EAGAIN;
+	pending_check(op->h);
 	r = check_sendable(op);
 	/* The record of a daemon that was killed means nothing any more. */
 	if (r < 0)
@@ -164,6 +172,9 @@ static ssize_t send_attempt(void *arg)
 	if (r < 0)
 		return r == -ECONNABORTED ? send_end(op) : r;
 	n = send_message(op);
+	/* The buffer may still have the size of a connect under way. */
+	if ((n == -EAGAIN || n == -EMSGSIZE) && pending_repair(op->h))
+		n = send_message(op);
 	if (n == -EINTR)
 		return -EAGAIN;
 	if (n == -EPIPE || n == -ECONNRESET)

@@ -165,6 +165,9 @@ struct session_call holder_call(const struct holder *h, pb_size_t tag)
 	case usp_Request_socket_connect_tag:
 		call.request.body.socket_connect.socket = h->id;
 		break;
+	case usp_Request_socket_connect_name_tag:
+		call.request.body.socket_connect_name.socket = h->id;
+		break;
 	case usp_Request_socket_disconnect_tag:
 		call.request.body.socket_disconnect.socket = h->id;
 		break;

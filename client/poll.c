@@ -12,6 +12,7 @@
  */
 #include "client/holder.h"
 #include "client/deadline.h"
+#include "client/pending.h"
 #include "client/usocket.h"
 
 #include <errno.h>
@@ -43,6 +44,17 @@ static bool end_is_visible(const struct holder *h)
 	return poll(&p, 1, 0) == 1 && p.revents & (sign | POLLHUP);
 }
 
+/*
+ * The same for a datagram socket whose connect to a name has failed: the error
+ * is there before the daemon has read the filler.
+ */
+static bool is_being_freed(const struct holder *h)
+{
+	struct pollfd p = { .fd = h->fd, .events = POLLOUT };
+
+	return pending_get_buffer(h, &(int){ 0 }) && poll(&p, 1, 0) == 0;
+}
+
 static short adjust_stream(const struct holder *h, short revents)
 {
 	if (h->record.state == TABLE_STATE_LISTEN)
@@ -63,7 +75,7 @@ short usocket_adjust_events(int fd, short revents)
 	/* Only a hang-up makes it worth asking whether the daemon has ended. */
 	if (revents & POLLHUP)
 		holder_is_lost(&h);
-	if (holder_has_error(&h))
+	if (holder_has_error(&h) && (holder_is_stream(&h) || !is_being_freed(&h)))
 		revents |= POLLERR;
 	if (h.view != HOLDER_SEEN || !holder_is_stream(&h))
 		return revents;

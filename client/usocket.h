@@ -217,9 +217,35 @@ int usocket_connect_timeout(int fd, const struct sockaddr *address, socklen_t le
 	int timeout_ms);
 
 /*
+ * Starts a connect to a host name and never waits, whatever O_NONBLOCK says: the
+ * daemon looks the name up and tries its addresses of the socket's family one
+ * after the other, in the resolver's order, until one takes the connection.
+ * Each has an equal share of the time that is left of the daemon's limit for a
+ * connect. It ends as other connects do: POLLOUT, the result in SO_ERROR or
+ * from usocket_connect_wait(). EHOSTUNREACH: no such name, no address of the
+ * family, or nobody to ask (see usocket_set_wait_link()); else the error of the
+ * last address.
+ * UDP: the peer is set when the name is known; until then the socket has none
+ * (an earlier one is given up), is not writable, and sends wait or give EAGAIN,
+ * those to an explicit destination too. usocket_connect() with AF_UNSPEC gives
+ * it up.
+ * A literal needs no look-up: as usocket_connect_timeout() without waiting, so
+ * a UDP socket is connected at once.
+ *
+ * @name  at most 255 bytes
+ * @port  1..65535, host byte order
+ * Returns 0 (UDP and a literal), or -1: EINPROGRESS, EALREADY (a connect is
+ * under way), EISCONN, EINVAL (port 0, NULL), ENAMETOOLONG, EMFILE (too many
+ * look-ups of this process or user), EOPNOTSUPP (raw socket, or a daemon too
+ * old to know this request), and for literals as usocket_connect().
+ */
+int usocket_connect_name(int fd, const char *name, uint16_t port);
+
+/*
  * Waits for a connect that is under way, with the same ending. @timeout_ms 0:
  * EINPROGRESS while it is. Returns 0 also if it was connected before; -1,
  * ENOTCONN if there was no attempt or its error has been taken before.
+ * Not for raw sockets (EOPNOTSUPP).
  */
 int usocket_connect_wait(int fd, int timeout_ms);
 

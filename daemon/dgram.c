@@ -16,6 +16,9 @@
  *
  * Control requests overtake datagrams, since they travel elsewhere. So what
  * the channel holds is sent before a request changes the peer or an option.
+ * While a name is looked up for a connect the channel is left alone: what fills
+ * it, filler (see tcp_connect.c) or datagrams, keeps it unwritable until the
+ * peer is known. Filler is shorter than a header, so it is skipped afterwards.
  */
 #include "daemon/dgram.h"
 
@@ -36,6 +39,8 @@
 
 /* Datagrams of one socket before others have their turn. */
 #define DGRAM_BUDGET 64
+/* More than a channel holds; a bound, should the client not stop writing. */
+#define DGRAM_FLUSH 1024
 /* Groups one socket may join: as Linux' igmp_max_memberships. */
 #define DGRAM_GROUPS_MAX 20
 /* Vectors of one datagram's pbufs. */
@@ -161,7 +166,7 @@ void dgram_service(struct usock *s)
 {
 	struct dgram_socket *d = dgram_of(s);
 
-	if (!send_all(d, DGRAM_BUDGET)) {
+	if (!s->name && !send_all(d, DGRAM_BUDGET)) {
 		socket_schedule(s);
 	} else if (socket_channel_hung_up(s)) {
 		socket_kill(s);
@@ -170,9 +175,15 @@ void dgram_service(struct usock *s)
 	socket_publish(s);
 }
 
+void dgram_flush(struct dgram_socket *d)
+{
+	send_all(d, DGRAM_FLUSH);
+}
+
 int dgram_set_peer(struct dgram_socket *d, const struct address *peer)
 {
-	send_all(d, DGRAM_BUDGET);
+	if (!d->base.name)
+		dgram_flush(d);
 	d->peer = *peer;
 	d->base.record.remote = *peer;
 	d->base.record.error = 0;

@@ -48,6 +48,9 @@ void dgram_fail(struct dgram_socket *d, int error);
 /* Whether datagrams from @from are wanted. */
 bool dgram_wants(const struct dgram_socket *d, const struct address *from);
 
+/* Sends what was written so far, before a request changes what it means. */
+void dgram_flush(struct dgram_socket *d);
+
 /* The socket_ops of both types. */
 void dgram_on_channel(struct usock *s, short events);
 void dgram_service(struct usock *s);

@@ -50,10 +50,12 @@ static const struct request_row rows[] = {
 	TAG(resolve) = { "Resolve", request_resolve, NEED_NOTHING },
 	TAG(watch) = { "Watch", request_watch, NEED_NOTHING },
 	TAG(get_status) = { "GetStatus", request_get_status, NEED_NOTHING },
+	TAG(socket_connect_name) = { "SocketConnectName", request_socket_connect_name,
+		NEED_NOTHING },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
-_Static_assert(N_ROWS == usp_Request_get_status_tag + 1, "a row for each request");
+_Static_assert(N_ROWS == usp_Request_socket_connect_name_tag + 1, "a row for each request");
 
 static void close_fd(int *fd)
 {

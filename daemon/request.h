@@ -43,6 +43,7 @@ int request_socket_new(struct request *request);
 int request_socket_attach(struct request *request);
 int request_socket_bind(struct request *request);
 int request_socket_connect(struct request *request);
+int request_socket_connect_name(struct request *request);
 int request_socket_disconnect(struct request *request);
 int request_socket_listen(struct request *request);
 int request_socket_set_option(struct request *request);

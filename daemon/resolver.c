@@ -18,8 +18,9 @@
  * The servers are the configured ones, else those of the links that are up.
  * While no link is up only servers on loopback count. When they change, the
  * c-ares client is replaced from an event of its own (a link may change while
- * c-ares is sending), the cache is flushed, since another network may have
- * other names, and the queries under way are asked again.
+ * c-ares is sending), or by the next look-up if that is earlier, the cache is
+ * flushed, since another network may have other names, and the queries under
+ * way are asked again.
  */
 #include "daemon/resolver.h"
 
@@ -116,6 +117,7 @@ struct resolver {
 	uint32_t n_lookups;
 	struct event *on_ready;
 	struct event *on_servers;
+	bool servers_changed; /* on_servers has not run yet */
 };
 
 /* ---- look-ups -------------------------------------------------------------------- */
@@ -391,6 +393,7 @@ static void apply_config(struct resolver *resolver)
 	struct address servers[CONFIG_SERVERS_MAX] = { 0 };
 	size_t n;
 
+	resolver->servers_changed = false;
 	resolver_cache_resize(resolver->cache, daemon->config.cache_entries);
 	n = resolver_servers_choose(daemon, servers);
 	if (same_servers(servers, n, resolver->servers, resolver->n_servers) &&
@@ -568,6 +571,9 @@ int resolver_start(struct resolver *resolver, const char *name, enum address_fam
 
 	if (!lookup)
 		return -ENOMEM;
+	/* Whoever saw a link come up must find its servers. */
+	if (resolver->servers_changed)
+		apply_config(resolver);
 	lookup->done = done;
 	lookup->arg = arg;
 	*out = lookup;
@@ -590,8 +596,14 @@ void lookup_cancel(struct lookup *lookup)
 	free_lookup(lookup);
 }
 
+bool resolver_has_servers(const struct resolver *resolver)
+{
+	return resolver->dns;
+}
+
 void resolver_update_servers(struct resolver *resolver)
 {
+	resolver->servers_changed = true;
 	event_active(resolver->on_servers, EV_TIMEOUT, 0);
 }
 

@@ -8,6 +8,7 @@
 
 #include "proto/address.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,9 @@ int resolver_start(struct resolver *resolver, const char *name, enum address_fam
 
 /* Ends a look-up whose callback has not been called; it will not be. */
 void lookup_cancel(struct lookup *lookup);
+
+/* Whether there is a name server that can be asked now. */
+bool resolver_has_servers(const struct resolver *resolver);
 
 /* The links' name servers or the configuration changed. */
 void resolver_update_servers(struct resolver *resolver);

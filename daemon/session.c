@@ -297,6 +297,9 @@ static bool offer_queues(struct session *session, uint32_t wanted, struct queue_
 }
 
 /* The version to speak, 0 if there is none. */
+/* Queues are offered apart: they may be lacking. */
+#define OFFERED (CAPABILITY_RAW | CAPABILITY_WATCH | CAPABILITY_CONNECT_NAME)
+
 static uint32_t pick_version(const usp_Hello *hello)
 {
 	uint32_t version = hello->version_max;
@@ -365,7 +368,7 @@ static void handle_hello(struct session *session, const usp_Request *message)
 	if (hello->program[0] != '\0')
 		program_name_set(session->program, hello->program);
 	reply.sequence = message->sequence;
-	fill_hello(session, &reply, hello->capabilities & (CAPABILITY_RAW | CAPABILITY_WATCH));
+	fill_hello(session, &reply, hello->capabilities & OFFERED);
 	if (session->refusal < 0) {
 		refuse(session, &reply, status_from_errno(session->refusal));
 	} else if (version == 0) {

@@ -25,6 +25,7 @@
 
 #include "daemon/icmp_error.h"
 #include "daemon/limits.h"
+#include "daemon/name_target.h"
 #include "daemon/ports.h"
 #include "daemon/table_writer.h"
 #include "netif/log.h"
@@ -105,6 +106,7 @@ int socket_registry_new(struct socket_registry **out, struct usocketd *daemon)
 	registry->daemon = daemon;
 	LIST_INIT(&registry->all);
 	LIST_INIT(&registry->dead);
+	LIST_INIT(&registry->name_targets);
 	TAILQ_INIT(&registry->run_queue);
 	registry->n_indexes = daemon->config.sockets_max;
 	registry->by_index = calloc(registry->n_indexes, sizeof(*registry->by_index));
@@ -132,6 +134,7 @@ void socket_registry_free(struct socket_registry *registry)
 	while ((s = LIST_FIRST(&registry->all)) != NULL)
 		socket_kill(s);
 	registry_bury(registry);
+	name_targets_fini(registry);
 	icmp_error_free(registry->icmp);
 	if (registry->run_timer)
 		event_free(registry->run_timer);
@@ -205,6 +208,12 @@ int socket_channel_unread(const struct usock *s)
 	return n;
 }
 
+void socket_give_up_name(struct usock *s)
+{
+	name_target_free(s->name);
+	s->name = NULL;
+}
+
 bool socket_channel_hung_up(const struct usock *s)
 {
 	struct pollfd p = { .fd = s->channel, .events = 0 };
@@ -258,6 +267,7 @@ void socket_kill(struct usock *s)
 		return;
 	s->dead = true;
 	s->ops->release(s);
+	socket_give_up_name(s);
 	ports_release(s);
 	socket_close_channel(s);
 	if (s->scheduled)

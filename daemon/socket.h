@@ -18,7 +18,7 @@ struct usocketd;
 /* Returns 0 or -errno. */
 int socket_registry_new(struct socket_registry **out, struct usocketd *daemon);
 
-/* Aborts every socket that is left; called before the stack ends. */
+/* Aborts every socket that is left; called before resolver and stack end. */
 void socket_registry_free(struct socket_registry *registry);
 
 uint32_t socket_registry_count(const struct socket_registry *registry);

@@ -24,6 +24,8 @@
 struct account;
 struct bufferevent;
 struct event;
+struct name_target;
+struct name_target_params;
 struct usock;
 
 /* A protocol's port numbers in use; see ports.c. */
@@ -34,12 +36,13 @@ struct port_table {
 
 /*
  * What differs by type. Every function but service and release may be NULL:
- * the request then gets EOPNOTSUPP. Addresses have been checked for form and
- * family and are in the socket's own family.
+ * the request then gets EOPNOTSUPP; on_name goes with connect_name. Addresses
+ * have been checked for form and family and are in the socket's own family.
  */
 struct socket_ops {
 	int (*bind)(struct usock *s, const struct address *local);
 	int (*connect)(struct usock *s, const struct address *remote, bool wait_for_link);
+	int (*connect_name)(struct usock *s, const struct name_target_params *params);
 	int (*disconnect)(struct usock *s);
 	int (*listen)(struct usock *s, uint8_t backlog);
 	/* Applies s->options[option], just set, to what exists by now. */
@@ -50,6 +53,8 @@ struct socket_ops {
 	void (*on_channel)(struct usock *s, short events);
 	/* Called from the run queue after socket_schedule(). */
 	void (*service)(struct usock *s);
+	/* The look-up of s->name is done, or its time is over. */
+	void (*on_name)(struct usock *s);
 	/* A link came, went or changed its address. */
 	void (*on_link_changed)(struct usock *s);
 	/* Brings s->record up to date before it is published. */
@@ -77,6 +82,7 @@ struct usock {
 	struct table_socket record; /* as published, and more up to date */
 	int32_t options[SOCKET_OPTION_COUNT];
 	uint32_t options_set;	     /* bit: set by the client */
+	struct name_target *name;    /* owned; of the connect under way, or NULL */
 	struct port_table *ports;    /* where it is registered, or NULL */
 	struct address bound;	     /* local address of the registration */
 	LIST_ENTRY(usock) port_link; /* sockets on the same port */
@@ -96,7 +102,8 @@ struct socket_registry {
 	uint32_t n_indexes;
 	uint32_t n_sockets;
 	struct usock_queue run_queue;
-	struct usock_list dead;	   /* linked by all_link */
+	struct usock_list dead; /* linked by all_link */
+	LIST_HEAD(, name_target) name_targets;
 	struct event *run_timer;   /* fires in the next loop turn */
 	struct event *sweep_timer; /* each second while n_sweep > 0 */
 	uint32_t n_sweep;	   /* sockets whose state moves by itself */
@@ -150,6 +157,9 @@ void socket_publish(struct usock *s);
 
 /* The pending error that the next call of any holder reports. 0 clears. */
 void socket_set_error(struct usock *s, int error);
+
+/* The connect to s->name is over, whichever way. */
+void socket_give_up_name(struct usock *s);
 
 /* Bytes the client has written that we have not read. */
 int socket_channel_unread(const struct usock *s);

@@ -10,6 +10,7 @@
 
 #include "daemon/inet.h"
 #include "daemon/limits.h"
+#include "daemon/name_target.h"
 #include "daemon/session.h"
 #include "proto/channel.h"
 
@@ -191,6 +192,29 @@ int request_socket_connect(struct request *request)
 	if (!s->ops->connect)
 		return -EOPNOTSUPP;
 	r = s->ops->connect(s, &remote, message->wait_for_link);
+	socket_publish(s);
+	return r;
+}
+
+int request_socket_connect_name(struct request *request)
+{
+	const usp_SocketConnectName *message = &request->message->body.socket_connect_name;
+	struct usock *s = request_socket(request, message->socket);
+	const struct name_target_params params = {
+		.account = session_account(request->session),
+		.name = message->name,
+		.port = (uint16_t)message->port,
+		.wait_for_link = message->wait_for_link,
+	};
+	int r;
+
+	if (!s)
+		return -EBADF;
+	if (message->port == 0 || message->port > UINT16_MAX)
+		return -EINVAL;
+	if (!s->ops->connect_name)
+		return -EOPNOTSUPP;
+	r = s->ops->connect_name(s, &params);
 	socket_publish(s);
 	return r;
 }

@@ -200,7 +200,7 @@ void tcp_on_error(void *arg, err_t err)
 	/* lwIP frees the pcb when we return. */
 	tcp_detach(t);
 	if (t->phase == TCP_PHASE_CONNECTING)
-		tcp_connect_failed(t, error);
+		tcp_connect_attempt_failed(t, error);
 	else
 		tcp_stream_ended(t, error);
 }
@@ -217,12 +217,12 @@ static void on_deadline(evutil_socket_t fd, short events, void *arg)
 	if (orphan)
 		socket_kill(&t->base);
 	else
-		tcp_connect_failed(t, error);
+		tcp_connect_attempt_failed(t, error);
 }
 
-int tcp_arm_deadline(struct tcp_socket *t, uint32_t seconds)
+int tcp_arm_deadline(struct tcp_socket *t, uint32_t ms)
 {
-	struct timeval limit = { .tv_sec = seconds };
+	struct timeval limit = { ms / 1000, ms % 1000 * 1000 };
 
 	if (!t->deadline)
 		t->deadline = evtimer_new(t->base.registry->daemon->base, on_deadline, t);
@@ -313,6 +313,7 @@ int tcp_set_option(struct usock *s, usp_Option option)
 static enum table_state state_of(const struct tcp_socket *t)
 {
 	switch (t->phase) {
+	case TCP_PHASE_RESOLVING:
 	case TCP_PHASE_WAITING:
 		return TABLE_STATE_SYN_SENT;
 	case TCP_PHASE_LISTENING:
@@ -365,7 +366,8 @@ static void tcp_op_describe(struct usock *s)
 	uint16_t flags = record->flags & KEPT_FLAGS;
 	bool moved;
 
-	if (t->phase == TCP_PHASE_WAITING || t->phase == TCP_PHASE_CONNECTING)
+	if (t->phase == TCP_PHASE_RESOLVING || t->phase == TCP_PHASE_WAITING ||
+		t->phase == TCP_PHASE_CONNECTING)
 		flags |= TABLE_SOCKET_CONNECTING;
 	if (t->phase == TCP_PHASE_ORPHAN)
 		flags |= TABLE_SOCKET_ORPHAN;
@@ -411,6 +413,8 @@ static void tcp_op_service(struct usock *s)
 	else
 		tcp_stream_service(t);
 	if (!s->dead)
+		tcp_connect_service(t);
+	if (!s->dead)
 		socket_publish(s);
 }
 
@@ -439,11 +443,13 @@ static void tcp_op_release(struct usock *s)
 static const struct socket_ops tcp_ops = {
 	.bind = tcp_op_bind,
 	.connect = tcp_op_connect,
+	.connect_name = tcp_op_connect_name,
 	.disconnect = tcp_op_disconnect,
 	.listen = tcp_op_listen,
 	.apply_option = tcp_set_option,
 	.on_channel = tcp_op_on_channel,
 	.service = tcp_op_service,
+	.on_name = tcp_op_on_name,
 	.on_link_changed = tcp_op_link_changed,
 	.describe = tcp_op_describe,
 	.release = tcp_op_release,

@@ -12,11 +12,15 @@
  * A client that writes less, or more, hurts only itself: what was there
  * before the connect never reaches the network.
  *
- * WAITING and CONNECTING share one deadline (connect_timeout).
+ * WAITING and CONNECTING share one deadline (connect_timeout). A connect to a
+ * name has that of its target instead, and CONNECTING a share of it for each
+ * address. An attempt may fail inside lwIP, so the next one is made from the
+ * run queue.
  */
 #include "daemon/tcp_private.h"
 
 #include "daemon/inet.h"
+#include "daemon/name_target.h"
 #include "daemon/ports.h"
 
 #include <errno.h>
@@ -51,6 +55,7 @@ static void leave_connecting(struct tcp_socket *t)
 {
 	if (t->deadline)
 		event_del(t->deadline);
+	socket_give_up_name(&t->base);
 	drain_filler(t);
 	/* What the client wrote after the filler, or its close. */
 	t->readable = true;
@@ -76,6 +81,16 @@ void tcp_connect_failed(struct tcp_socket *t, int error)
 	/* The error first: the client looks as soon as it can write. */
 	socket_set_error(&t->base, error);
 	leave_connecting(t);
+}
+
+void tcp_connect_attempt_failed(struct tcp_socket *t, int error)
+{
+	if (!t->base.name || !name_target_has_next(t->base.name)) {
+		tcp_connect_failed(t, error);
+		return;
+	}
+	t->phase = TCP_PHASE_RESOLVING;
+	socket_schedule(&t->base);
 }
 
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
@@ -161,6 +176,7 @@ static int check_target(const struct tcp_socket *t, const struct address *remote
 static int check_phase(const struct tcp_socket *t)
 {
 	switch (t->phase) {
+	case TCP_PHASE_RESOLVING:
 	case TCP_PHASE_WAITING:
 	case TCP_PHASE_CONNECTING:
 		return -EALREADY;
@@ -189,6 +205,15 @@ static struct address connect_target(const struct address *remote)
 	return target;
 }
 
+/* What every connect begins with; an earlier one may have left its marks. */
+static void begin_connect(struct tcp_socket *t)
+{
+	t->n_filler = (uint32_t)socket_channel_unread(&t->base);
+	t->timed_ns = 0;
+	t->srtt_us = 0;
+	t->base.record.error = 0;
+}
+
 int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_link)
 {
 	struct tcp_socket *t = tcp_of(s);
@@ -196,14 +221,11 @@ int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_
 
 	if (r < 0)
 		return r;
-	t->n_filler = (uint32_t)socket_channel_unread(s);
+	begin_connect(t);
 	t->target = connect_target(remote);
-	t->timed_ns = 0;
-	t->srtt_us = 0;
-	s->record.error = 0;
 	r = check_target(t, &t->target);
 	if (r == 0)
-		r = tcp_arm_deadline(t, s->registry->daemon->config.connect_timeout_s);
+		r = tcp_arm_deadline(t, s->registry->daemon->config.connect_timeout_s * 1000);
 	if (r == 0)
 		r = start_connecting(t);
 	if (r == -EHOSTUNREACH && wait_for_link) {
@@ -219,11 +241,84 @@ int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_
 	return REQUEST_STARTED;
 }
 
+/* Tries the addresses that are left until one can be; the last one's error. */
+static int connect_next(struct tcp_socket *t)
+{
+	struct name_target *name = t->base.name;
+	struct address remote;
+	int r = -EHOSTUNREACH;
+
+	while (name_target_next(name, &remote)) {
+		t->target = connect_target(&remote);
+		r = check_target(t, &t->target);
+		if (r == 0)
+			r = start_connecting(t);
+		if (r == 0)
+			r = tcp_arm_deadline(t, name_target_share_ms(name));
+		if (r == 0)
+			return 0;
+		tcp_drop_pcb(t);
+	}
+	return r;
+}
+
+/* The look-up is done, or an attempt has failed: what comes next. */
+static void connect_go_on(struct tcp_socket *t)
+{
+	bool untried = name_target_is_untried(t->base.name);
+	int r = connect_next(t);
+
+	if (r == -EHOSTUNREACH && untried && name_target_waits(t->base.name))
+		t->phase = TCP_PHASE_WAITING;
+	else if (r < 0)
+		tcp_connect_failed(t, -r);
+	socket_publish(&t->base);
+}
+
+int tcp_op_connect_name(struct usock *s, const struct name_target_params *params)
+{
+	struct tcp_socket *t = tcp_of(s);
+	int r = check_phase(t);
+
+	if (r < 0)
+		return r;
+	begin_connect(t);
+	r = name_target_new(&s->name, s, params);
+	if (r < 0) {
+		drain_filler(t);
+		return r;
+	}
+	t->phase = TCP_PHASE_RESOLVING;
+	return REQUEST_STARTED;
+}
+
+void tcp_op_on_name(struct usock *s)
+{
+	struct tcp_socket *t = tcp_of(s);
+
+	if (t->phase == TCP_PHASE_RESOLVING || t->phase == TCP_PHASE_WAITING)
+		connect_go_on(t);
+}
+
+void tcp_connect_service(struct tcp_socket *t)
+{
+	int r;
+
+	if (t->phase != TCP_PHASE_RESOLVING)
+		return;
+	r = name_target_refresh(t->base.name);
+	if (r == 0)
+		connect_go_on(t);
+	else if (r < 0)
+		tcp_connect_failed(t, -r);
+}
+
 int tcp_op_disconnect(struct usock *s)
 {
 	struct tcp_socket *t = tcp_of(s);
 
-	if (t->phase != TCP_PHASE_WAITING && t->phase != TCP_PHASE_CONNECTING)
+	if (t->phase != TCP_PHASE_RESOLVING && t->phase != TCP_PHASE_WAITING &&
+		t->phase != TCP_PHASE_CONNECTING)
 		return t->phase == TCP_PHASE_IDLE ? 0 : -EISCONN;
 	tcp_drop_pcb(t);
 	tcp_connect_failed(t, 0);
@@ -236,6 +331,12 @@ void tcp_connect_link_changed(struct tcp_socket *t)
 
 	if (t->phase != TCP_PHASE_WAITING)
 		return;
+	if (t->base.name) {
+		t->phase = TCP_PHASE_RESOLVING;
+		name_target_forget(t->base.name);
+		socket_schedule(&t->base);
+		return;
+	}
 	t->phase = TCP_PHASE_IDLE;
 	r = start_connecting(t);
 	if (r == -EHOSTUNREACH)
@@ -253,5 +354,5 @@ void tcp_socket_unreachable(struct usock *s, int error)
 	if (t->phase != TCP_PHASE_CONNECTING)
 		return;
 	tcp_drop_pcb(t);
-	tcp_connect_failed(t, error);
+	tcp_connect_attempt_failed(t, error);
 }

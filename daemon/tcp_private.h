@@ -16,10 +16,15 @@ enum tcp_phase {
 	/* New, or a connect has failed or been given up. Leaves by connect or
 	 * listen. pcb is NULL. */
 	TCP_PHASE_IDLE,
+	/* Connect to base.name asked for: it is being looked up, or its next
+	 * address is about to be tried. pcb is NULL. Leaves by the look-up's
+	 * end, from the run queue, by disconnect or when the time is over. */
+	TCP_PHASE_RESOLVING,
 	/* Connect asked for, no link can take it. pcb is NULL. Leaves when a
 	 * link comes up, by disconnect or by the connect deadline. */
 	TCP_PHASE_WAITING,
-	/* SYN sent. Leaves by the answer, disconnect or the deadline. */
+	/* SYN sent. Leaves by the answer, disconnect or the deadline; to
+	 * RESOLVING if the name has another address. */
 	TCP_PHASE_CONNECTING,
 	/* Has been established; either direction may be shut by now. pcb is
 	 * NULL once the connection is over. Leaves by the client's close. */
@@ -101,7 +106,7 @@ int tcp_ensure_bound(struct tcp_socket *t);
 /* A pcb of the socket's family or @remote's, bound to its local address. */
 int tcp_make_pcb(struct tcp_socket *t, const ip_addr_t *remote, struct tcp_pcb **out);
 /* Bounds a connect or lingering; what happens then depends on the phase. */
-int tcp_arm_deadline(struct tcp_socket *t, uint32_t seconds);
+int tcp_arm_deadline(struct tcp_socket *t, uint32_t ms);
 int tcp_set_option(struct usock *s, usp_Option option);
 struct tcp_socket *tcp_socket_accepted(struct tcp_socket *listener, struct tcp_pcb *pcb);
 /* The err callback of every connection's pcb. */
@@ -109,9 +114,15 @@ void tcp_on_error(void *arg, err_t err);
 
 /* tcp_connect.c */
 int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_link);
+int tcp_op_connect_name(struct usock *s, const struct name_target_params *params);
+void tcp_op_on_name(struct usock *s);
 int tcp_op_disconnect(struct usock *s);
+/* A socket on the run queue whose next address is to be tried. */
+void tcp_connect_service(struct tcp_socket *t);
 void tcp_connect_link_changed(struct tcp_socket *t);
 void tcp_connect_failed(struct tcp_socket *t, int error);
+/* The same for one address; there may be another. The pcb is gone. */
+void tcp_connect_attempt_failed(struct tcp_socket *t, int error);
 
 /* tcp_listen.c */
 int tcp_op_listen(struct usock *s, uint8_t backlog);

@@ -320,7 +320,7 @@ static void become_orphan(struct tcp_socket *t)
 	uint32_t limit = linger > 0 ? (uint32_t)linger
 				    : t->base.registry->daemon->config.linger_s;
 
-	if (linger == 0 || tcp_arm_deadline(t, limit) < 0) {
+	if (linger == 0 || tcp_arm_deadline(t, limit * 1000) < 0) {
 		socket_kill(&t->base);
 		return;
 	}

@@ -5,6 +5,9 @@
  * A UDP socket gets its pcb when it is bound, explicitly or by its first
  * connect or datagram; only then it is known whether it speaks both families.
  *
+ * A connect to a name leaves the socket without a peer and unwritable until the
+ * name is resolved (dgram.c); then it is a connect like any other.
+ *
  * The pcb is never connected as far as lwIP knows: lwIP would answer what
  * comes from others with port unreachable, where it is to be dropped and
  * counted (semantics.md K11). So several sockets on one port are told apart
@@ -15,6 +18,7 @@
 #include "daemon/dgram.h"
 
 #include "daemon/inet.h"
+#include "daemon/name_target.h"
 #include "daemon/ports.h"
 
 #include <errno.h>
@@ -177,7 +181,7 @@ static int udp_op_bind(struct usock *s, const struct address *local)
 	return r;
 }
 
-static int udp_op_connect(struct usock *s, const struct address *remote, bool wait_for_link)
+static int connect_to(struct usock *s, const struct address *remote)
 {
 	struct dgram_socket *d = dgram_of(s);
 	struct usocketd *daemon = s->registry->daemon;
@@ -185,7 +189,6 @@ static int udp_op_connect(struct usock *s, const struct address *remote, bool wa
 	struct netif *netif;
 	int r;
 
-	(void)wait_for_link;
 	if (remote->port == 0)
 		return -EINVAL;
 	inet_to_lwip(daemon, remote, &peer);
@@ -210,7 +213,13 @@ static int udp_op_connect(struct usock *s, const struct address *remote, bool wa
 	return r;
 }
 
-static int udp_op_disconnect(struct usock *s)
+static int udp_op_connect(struct usock *s, const struct address *remote, bool wait_for_link)
+{
+	(void)wait_for_link;
+	return s->name ? -EALREADY : connect_to(s, remote);
+}
+
+static int dissolve(struct usock *s)
 {
 	static const struct address none;
 	int r = dgram_set_peer(dgram_of(s), &none);
@@ -218,6 +227,70 @@ static int udp_op_disconnect(struct usock *s)
 	if (s->ports)
 		s->record.local = s->bound;
 	return r;
+}
+
+/* The connect to a name is over: lets the channel be read again. */
+static void end_connect_name(struct usock *s)
+{
+	if (!s->name)
+		return;
+	socket_give_up_name(s);
+	s->record.flags &= (uint16_t)~TABLE_SOCKET_CONNECTING;
+	socket_schedule(s);
+}
+
+static int udp_op_disconnect(struct usock *s)
+{
+	end_connect_name(s);
+	return dissolve(s);
+}
+
+static int udp_op_connect_name(struct usock *s, const struct name_target_params *params)
+{
+	int r;
+
+	if (s->name)
+		return -EALREADY;
+	dissolve(s);
+	r = name_target_new(&s->name, s, params);
+	if (r < 0)
+		return r;
+	s->record.flags |= TABLE_SOCKET_CONNECTING;
+	return REQUEST_STARTED;
+}
+
+static void udp_op_on_name(struct usock *s)
+{
+	struct address remote;
+	int r = -EHOSTUNREACH;
+
+	while (r < 0 && name_target_next(s->name, &remote))
+		r = connect_to(s, &remote);
+	if (r == -EHOSTUNREACH && name_target_waits(s->name))
+		return;
+	end_connect_name(s);
+	if (r < 0)
+		dgram_fail(dgram_of(s), -r);
+	socket_publish(s);
+}
+
+static void udp_op_on_link_changed(struct usock *s)
+{
+	if (!s->name)
+		return;
+	name_target_forget(s->name);
+	socket_schedule(s);
+}
+
+static void udp_op_service(struct usock *s)
+{
+	int r = s->name ? name_target_refresh(s->name) : 0;
+
+	if (r < 0) {
+		end_connect_name(s);
+		dgram_fail(dgram_of(s), -r);
+	}
+	dgram_service(s);
 }
 
 /* Multicast sent from here is heard here too (IP_MULTICAST_LOOP). */
@@ -268,11 +341,14 @@ static void udp_op_release(struct usock *s)
 static const struct socket_ops udp_ops = {
 	.bind = udp_op_bind,
 	.connect = udp_op_connect,
+	.connect_name = udp_op_connect_name,
 	.disconnect = udp_op_disconnect,
 	.apply_option = udp_apply_option,
 	.set_group = dgram_set_group,
 	.on_channel = dgram_on_channel,
-	.service = dgram_service,
+	.service = udp_op_service,
+	.on_name = udp_op_on_name,
+	.on_link_changed = udp_op_on_link_changed,
 	.release = udp_op_release,
 };
 

@@ -212,10 +212,10 @@ void usocketd_stop(struct usocketd *daemon)
 	watchers_free(daemon->watchers);
 	daemon->watchers = NULL;
 	resolver_requests_free(daemon->resolver_requests);
-	resolver_free(daemon->resolver);
-	daemon->resolver = NULL;
 	socket_registry_free(daemon->sockets);
 	daemon->sockets = NULL;
+	resolver_free(daemon->resolver);
+	daemon->resolver = NULL;
 	free_links(daemon);
 	reaper_free(daemon->reaper);
 	accounts_free(daemon->accounts);

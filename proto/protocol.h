@@ -31,9 +31,10 @@ enum hello_fd {
 };
 
 enum capability {
-	CAPABILITY_QUEUES = 1 << 0, /* messages travel on a queue pair */
-	CAPABILITY_RAW = 1 << 1,    /* SOCK_RAW is built in */
-	CAPABILITY_WATCH = 1 << 2,  /* link events */
+	CAPABILITY_QUEUES = 1 << 0,	  /* messages travel on a queue pair */
+	CAPABILITY_RAW = 1 << 1,	  /* SOCK_RAW is built in */
+	CAPABILITY_WATCH = 1 << 2,	  /* link events */
+	CAPABILITY_CONNECT_NAME = 1 << 3, /* connects to names */
 };
 
 /*

@@ -222,6 +222,8 @@ static void say_hello(struct client *c)
 static uint64_t *socket_field(usp_Request *request)
 {
 	switch (request->which_body) {
+	case usp_Request_socket_connect_name_tag:
+		return &request->body.socket_connect_name.socket;
 	case usp_Request_socket_bind_tag:
 		return &request->body.socket_bind.socket;
 	case usp_Request_socket_connect_tag:

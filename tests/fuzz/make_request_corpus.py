@@ -88,6 +88,10 @@ def resolve(name, family=0):
     return request(11, data(1, name) + number(2, family))
 
 
+def connect_name(n, name, port=4000, wait=0):
+    return request(14, fixed64(1, n) + data(2, name) + number(3, port) + number(4, wait))
+
+
 WATCH, STATUS = request(12), request(13)
 HELLO = request(2, number(1, 1) + number(2, 1) + number(3, 7) + data(4, b"fuzz"))
 
@@ -175,6 +179,15 @@ SEEDS = {
     "resolve": session(
         record(resolve(b"localhost")), record(resolve(b"192.0.2.1", IPV4)),
         record(resolve(b"a.example", IPV6), RUN)),
+    "connect_name": session(
+        record(new(IPV4, STREAM)), record(new(IPV4, STREAM)), record(bind(0, SERVER4)),
+        record(listen(0)), record(connect_name(1, b"localhost"), RUN),
+        record(connect_name(1, b"a.example", wait=1)), record(disconnect(1))),
+    "connect_name_udp": session(
+        record(new(IPV6, DATAGRAM)), record(connect_name(0, b"localhost")),
+        record(datagram(0, b"", 0, b"ping"), DATA | RUN),
+        record(connect_name(0, b"a.example")), record(connect(0, SERVER6)),
+        record(disconnect(0), RUN)),
     "watch_and_status": session(record(WATCH), record(STATUS), record(STATUS, RUN)),
     "burst": session(*[record(STATUS, QUEUE)] * 8, record(STATUS, RUN)),
     "hello_again": session(record(HELLO, RUN)),

@@ -8,6 +8,7 @@ import socket
 import time
 
 import fakelink
+import harness
 import usock
 import wire
 
@@ -28,7 +29,10 @@ class LinkCase(StackCase):
     def make_link(cls):
         cls.link = fakelink.FakeLink()
         cls.addClassCleanup(cls.link.close)
-        return {"link net0": cls.link.config()}
+        cls.hosts = os.path.join(harness.temporary_folder(), "hosts")
+        with open(cls.hosts, "w") as f:
+            f.write(f"{GATEWAY} gateway.test\n")
+        return {"link net0": cls.link.config(), "resolver": {"hosts": cls.hosts}}
 
     @classmethod
     def daemon_options(cls):
@@ -158,6 +162,32 @@ class LinkDown(LinkCase):
             s.close()
             self.go_down()
             self.link.take()
+
+    @rows("K9", "K10")
+    def test_connect_to_a_name_115_then_113(self):
+        for name in ("gateway.test", "nowhere.test"):
+            for s in (self.tcp(), self.udp()):
+                with self.fails(errno.EINPROGRESS):
+                    s.connect_name(name, 7001)
+                with self.fails(errno.EHOSTUNREACH):
+                    s.connect_wait(5000)
+
+    @rows("G11", "K10")
+    def test_connect_to_a_name_waits_for_the_link_if_asked(self):
+        sockets = [self.tcp(), self.udp()]
+        for s in sockets:
+            s.setsockopt(usock.SOL_USOCKET, usock.SO_WAIT_LINK, 1)
+            with self.fails(errno.EINPROGRESS):
+                s.connect_name("gateway.test", 7001)
+            with self.fails(errno.EINPROGRESS):
+                s.connect_wait(0)
+        time.sleep(0.05)
+        self.assertEqual([s.poll(POLLOUT) for s in sockets], [0, 0])
+        end = self.up()
+        wire.HandTcp(end, GATEWAY, 7001).serve()
+        for s in sockets:
+            s.connect_wait(20000)
+            self.assertEqual(s.getpeername(), (GATEWAY, 7001))
 
     @rows("G11")
     def test_waiting_ends_with_the_deadline_110(self):

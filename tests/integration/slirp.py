@@ -19,7 +19,7 @@ from fakedns import A, AAAA, CNAME
 from harness import OTHER_UID, Call, StackCase, both_families, in_child
 from runner import rows
 
-POLLIN = 1
+POLLIN, POLLOUT = 1, 4
 HOST = {4: "10.0.2.2", 6: "fec0::2"}
 GUEST = {4: "10.0.2.15", 6: "fec0::15"}
 HERE = {4: "127.0.0.1", 6: "::1"}
@@ -518,6 +518,106 @@ class Names(NamesCase):
         for name in ("", ".", "a..b", "x" * 64 + ".test", "y" * 300, "sp ace.test", "\x01.test"):
             with self.subTest(name=name):
                 self.gai_fails(GAI_NONAME, name, "80", socket.AF_INET)
+
+
+class ConnectByName(NamesCase):
+    options = {"timeout": 2}
+
+    def setUp(self):
+        super().setUp()
+        self.listener = socket.create_server((HERE[4], 0))
+        self.addCleanup(self.listener.close)
+        self.port = self.listener.getsockname()[1]
+
+    def start(self, kind, name, port=None):
+        s = self.tcp() if kind == socket.SOCK_STREAM else self.udp()
+        s.setblocking(False)
+        with self.fails(errno.EINPROGRESS):
+            s.connect_name(name, port or self.port)
+        return s
+
+    @rows("K5", "K10")
+    def test_connects(self):
+        self.dns.zone[("server.test", A)] = [HOST[4]]
+        s = self.start(socket.SOCK_STREAM, "server.test")
+        s.connect_wait(20000)
+        self.assertEqual(s.error(), 0)
+        self.assertEqual(s.getpeername(), (HOST[4], self.port))
+        peer, _ = self.listener.accept()
+        with peer:
+            s.send(b"hello")
+            self.assertEqual(peer.recv(5), b"hello")
+
+    @rows("K1", "K10")
+    def test_next_address_if_one_cannot_be_had(self):
+        self.dns.zone[("several.test", A)] = ["10.0.2.99", "255.255.255.255", HOST[4]]
+        s = self.start(socket.SOCK_STREAM, "several.test")
+        s.connect_wait(60000)
+        self.assertEqual(s.getpeername()[0], HOST[4])
+
+    @rows("K2", "K10")
+    def test_refused(self):
+        self.dns.zone[("server.test", A)] = [HOST[4]]
+        s = self.start(socket.SOCK_STREAM, "server.test", free_port())
+        self.assertTrue(s.poll(POLLOUT, 20000) & POLLOUT)
+        self.assertEqual(s.error(), errno.ECONNREFUSED)
+
+    @rows("K10")
+    def test_unknown_name_is_115_then_113(self):
+        self.dns.zone[("slow.test", "*")] = None
+        self.dns.zone[("broken.test", "*")] = fakedns.SERVFAIL
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            for name in ("nowhere.test", "broken.test", "slow.test", "a..b"):
+                with self.subTest(kind=kind, name=name):
+                    s = self.start(kind, name)
+                    self.assertTrue(s.poll(POLLOUT, 20000) & POLLOUT)
+                    self.assertEqual(s.error(), errno.EHOSTUNREACH)
+                    self.assertEqual(s.error(), 0)
+
+    @rows("K6", "K10", "Q3")
+    def test_meanwhile_it_is_a_connect_under_way(self):
+        self.dns.zone[("slow.test", "*")] = None
+        s = self.start(socket.SOCK_STREAM, "slow.test")
+        self.assertEqual(s.state(), 2)
+        self.assertEqual(s.poll(), 0)
+        with self.fails(errno.EALREADY):
+            s.connect_name("slow.test", self.port)
+        with self.fails(errno.EALREADY):
+            s.connect((HOST[4], self.port))
+        with self.fails(errno.EAGAIN):
+            s.send(b"x")
+        s.connect(None)
+        self.eventually(lambda: s.state() == 0)
+        self.dns.zone[("server.test", A)] = [HOST[4]]
+        with self.fails(errno.EINPROGRESS):
+            s.connect_name("server.test", self.port)
+        s.connect_wait(20000)
+
+    @rows("K10", "K11")
+    def test_udp_gets_its_peer(self):
+        self.dns.zone[("server.test", A)] = [HOST[4]]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind((HERE[4], 0))
+            port = peer.getsockname()[1]
+            s = self.start(socket.SOCK_DGRAM, "server.test", port)
+            s.connect_wait(20000)
+            self.assertEqual(s.getpeername(), (HOST[4], port))
+            s.send(b"x" * 20000)
+            self.assertEqual(len(peer.recv(65536)), 20000)
+            # A blocking send waits for the name.
+            s.setblocking(True)
+            with self.fails(errno.EINPROGRESS):
+                s.connect_name("server.test", port)
+            s.send(b"later")
+            self.assertEqual(peer.recv(65536), b"later")
+
+    @rows("K10")
+    def test_close_forgets_it(self):
+        self.dns.zone[("slow.test", "*")] = None
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            self.start(kind, "slow.test").close()
+        self.eventually(lambda: usock.status().lookups == 0)
+        self.eventually(lambda: not usock.sockets())
 
 
 class SilentServers(NamesCase):

@@ -134,6 +134,7 @@ _prototypes = [
     ("recvfrom", c_ssize_t, c_int, c_void_p, c_size_t, c_int, *_out_address),
     ("recvmsg", c_ssize_t, c_int, POINTER(Msghdr), c_int),
     ("connect_timeout", c_int, c_int, *_in_address, c_int),
+    ("connect_name", c_int, c_int, c_char_p, c_uint16),
     ("connect_wait", c_int, c_int, c_int),
     ("accept_timeout", c_int, c_int, *_out_address, c_int, c_int),
     ("send_timeout", c_ssize_t, c_int, c_void_p, c_size_t, c_int, c_int),
@@ -331,6 +332,9 @@ class Sock:
     def connect_timeout(self, address, timeout_ms):
         raw = pack_address(address)
         call("connect_timeout", self.fd, raw, len(raw), timeout_ms)
+
+    def connect_name(self, name, port):
+        call("connect_name", self.fd, _encode(name), port)
 
     def connect_wait(self, timeout_ms):
         call("connect_wait", self.fd, timeout_ms)

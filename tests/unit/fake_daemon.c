@@ -144,6 +144,18 @@ static usp_Status socket_connect(struct fake_daemon *f, struct fake_socket *s,
 	return usp_Status_STATUS_STARTED;
 }
 
+static usp_Status socket_connect_name(struct fake_daemon *f, struct fake_socket *s)
+{
+	if (s->record.flags & TABLE_SOCKET_CONNECTING)
+		return usp_Status_STATUS_ALREADY;
+	memset(&s->record.remote, 0, sizeof(s->record.remote));
+	s->record.flags |= TABLE_SOCKET_CONNECTING;
+	if (s->record.type == TABLE_TYPE_STREAM)
+		s->record.state = TABLE_STATE_SYN_SENT;
+	publish(f, s);
+	return usp_Status_STATUS_STARTED;
+}
+
 static void drain(struct fake_socket *s)
 {
 	char bytes[256];
@@ -189,6 +201,8 @@ static usp_Status socket_request(struct fake_daemon *f, struct fake_session *ses
 		return socket_bind(f, s, &request->body.socket_bind);
 	case usp_Request_socket_connect_tag:
 		return socket_connect(f, s, &request->body.socket_connect);
+	case usp_Request_socket_connect_name_tag:
+		return socket_connect_name(f, s);
 	case usp_Request_socket_disconnect_tag:
 		return socket_disconnect(f, s);
 	case usp_Request_socket_listen_tag:
@@ -292,7 +306,8 @@ static void answer_good_hello(struct fake_daemon *f, struct fake_session *sessio
 	body->version = 1;
 	body->version_min = 1;
 	body->version_max = 1;
-	body->capabilities = CAPABILITY_WATCH | (f->queues ? CAPABILITY_QUEUES : 0);
+	body->capabilities = CAPABILITY_WATCH | CAPABILITY_CONNECT_NAME |
+		(f->queues ? CAPABILITY_QUEUES : 0);
 	body->instance = f->instance + (f->hello == FAKE_HELLO_OTHER_INSTANCE);
 	strcpy(body->daemon_version, "fake");
 	send_reply(session, reply, fds, f->hello == FAKE_HELLO_NO_TABLE ? 0 : n);
@@ -632,9 +647,13 @@ void fake_complete_connect(struct fake_daemon *f, int fd, int error)
 	pthread_mutex_lock(&f->lock);
 	s = find_locked(f, fd);
 	s->record.flags &= (uint16_t)~TABLE_SOCKET_CONNECTING;
-	s->record.state = error ? TABLE_STATE_CLOSED : TABLE_STATE_ESTABLISHED;
-	s->record.flags |= error ? 0 : TABLE_SOCKET_WAS_CONNECTED;
 	s->record.error = (uint16_t)error;
+	if (s->record.type == TABLE_TYPE_STREAM) {
+		s->record.state = error ? TABLE_STATE_CLOSED : TABLE_STATE_ESTABLISHED;
+		s->record.flags |= error ? 0 : TABLE_SOCKET_WAS_CONNECTED;
+	} else if (!error) {
+		s->record.remote = (struct address){ ADDRESS_IPV4, 0, 80, 0, { 127, 0, 0, 1 } };
+	}
 	publish(f, s);
 	drain(s);
 	pthread_mutex_unlock(&f->lock);

@@ -61,6 +61,14 @@ static void add_a(struct answer *a, unsigned int name, unsigned int ttl, uint8_t
 	add_bytes(a, ip, 4);
 }
 
+static void add_loopback(struct answer *a)
+{
+	static const uint8_t ip[] = { 127, 0, 0, 1 };
+
+	add_record(a, HEADER, TYPE_A, 60, 4);
+	add_bytes(a, ip, 4);
+}
+
 static void add_aaaa(struct answer *a, unsigned int name, unsigned int ttl)
 {
 	static const uint8_t ip[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
@@ -155,6 +163,8 @@ static void fill_records(struct answer *a, bool tcp)
 		add_aaaa(a, HEADER, 60);
 	else if ((is(a, "four") || is(a, "spoof") || is(a, "garbage") || is(a, "half")) && wants_a)
 		add_both(a, HEADER);
+	else if (is(a, "loop") && wants_a)
+		add_loopback(a);
 	else if (is(a, "brief") && wants_a)
 		add_a(a, HEADER, 1, 1);
 	else if (is(a, "zero") && wants_a)

@@ -28,6 +28,7 @@ struct fake_dns {
  *   four    A 192.0.2.1 and .2, TTL 60; no AAAA
  *   both    the same and AAAA 2001:db8::1
  *   six     AAAA only
+ *   loop    A 127.0.0.1, TTL 60
  *   alias   CNAME middle.example, CNAME both.example, then as both
  *   brief   A with TTL 1        zero    A with TTL 0
  *   none    exists, no records  nx      NXDOMAIN

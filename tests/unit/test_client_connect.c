@@ -342,6 +342,117 @@ START_TEST(connect_lied_about_does_not_spin)
 }
 END_TEST
 
+/* ---- connect to a name ------------------------------------------------------- */
+
+static const int both_types[] = { SOCK_STREAM, SOCK_DGRAM };
+
+START_TEST(connect_name_completes_with_pollout)
+{
+	int fd = usocket_socket(AF_INET, both_types[_i], 0), before = send_buffer(fd);
+
+	ck_fails(usocket_connect_name(fd, "host.example", 80), EINPROGRESS);
+	ck_assert_str_eq(fake_last(fake).body.socket_connect_name.name, "host.example");
+	ck_assert_uint_eq(fake_last(fake).body.socket_connect_name.port, 80);
+	ck_assert(!fake_last(fake).body.socket_connect_name.wait_for_link);
+	ck_assert_int_eq(events_of(fd), 0);
+	ck_fails(usocket_connect_name(fd, "host.example", 80), EALREADY);
+	ck_fails(usocket_connect_wait(fd, 0), EINPROGRESS);
+	ck_fails(usocket_send(fd, "x", 1, MSG_DONTWAIT), EAGAIN);
+	ck_assert_int_eq(pending_error(fd), 0);
+	fake_complete_connect(fake, fd, 0);
+	ck_assert_int_eq(events_of(fd), POLLOUT);
+	ck_assert_int_eq(usocket_connect_wait(fd, 0), 0);
+	ck_assert_int_eq(send_buffer(fd), before);
+	ck_assert_int_eq(usocket_send(fd, (char[20000]){ 0 }, 20000, MSG_DONTWAIT), 20000);
+}
+END_TEST
+
+START_TEST(connect_name_waits_and_fails)
+{
+	struct completion c = { usocket_socket(AF_INET, both_types[_i], 0), EHOSTUNREACH };
+	int before = send_buffer(c.fd);
+	struct later later;
+
+	usocket_set_wait_link(1);
+	ck_fails(usocket_connect_name(c.fd, "host.example", 80), EINPROGRESS);
+	usocket_set_wait_link(0);
+	ck_assert(fake_last(fake).body.socket_connect_name.wait_for_link);
+	later_start(&later, 50, action_complete, &c);
+	ck_fails(usocket_connect_wait(c.fd, 5000), EHOSTUNREACH);
+	later_join(&later);
+	ck_assert_int_eq(send_buffer(c.fd), before);
+	ck_fails(usocket_connect_wait(c.fd, 0), ENOTCONN);
+	/* And again; the result in SO_ERROR. */
+	ck_fails(usocket_connect_name(c.fd, "host.example", 80), EINPROGRESS);
+	fake_complete_connect(fake, c.fd, EHOSTUNREACH);
+	ck_assert(events_of(c.fd) & POLLERR);
+	ck_assert_int_eq(pending_error(c.fd), EHOSTUNREACH);
+	ck_assert_int_eq(pending_error(c.fd), 0);
+}
+END_TEST
+
+START_TEST(connect_name_is_given_up_after_its_time)
+{
+	int fd = usocket_socket(AF_INET, both_types[_i], 0), before = send_buffer(fd);
+
+	ck_fails(usocket_connect_name(fd, "host.example", 80), EINPROGRESS);
+	ck_fails(usocket_connect_wait(fd, 20), ETIMEDOUT);
+	ck_assert_int_eq(fake_last(fake).which_body, usp_Request_socket_disconnect_tag);
+	ck_assert_int_eq(send_buffer(fd), before);
+	ck_fails(usocket_connect_name(fd, "host.example", 80), EINPROGRESS);
+}
+END_TEST
+
+START_TEST(connect_name_takes_literals)
+{
+	int stream = usocket_socket(AF_INET, SOCK_STREAM, 0);
+	int datagram = usocket_socket(AF_INET, SOCK_DGRAM, 0);
+
+	ck_fails(usocket_connect_name(stream, "192.0.2.1", 80), EINPROGRESS);
+	ck_assert_int_eq(fake_last(fake).which_body, usp_Request_socket_connect_tag);
+	ck_assert_int_eq(usocket_connect_name(datagram, "192.0.2.1", 80), 0);
+	ck_assert_int_eq(fake_last(fake).which_body, usp_Request_socket_connect_tag);
+	ck_assert_int_eq(events_of(datagram), POLLOUT);
+}
+END_TEST
+
+START_TEST(connect_name_refuses_what_it_cannot)
+{
+	int fd = usocket_socket(AF_INET, both_types[_i], 0);
+	char name[300];
+
+	memset(name, 'a', sizeof(name));
+	name[256] = '\0';
+	ck_fails(usocket_connect_name(fd, name, 80), ENAMETOOLONG);
+	name[255] = '\0';
+	ck_fails(usocket_connect_name(fd, "host.example", 0), EINVAL);
+	ck_fails(usocket_connect_name(fd, NULL, 80), EINVAL);
+	ck_fails(usocket_connect_name(-1, "host.example", 80), EBADF);
+	ck_fails(usocket_connect_name(fd, name, 80), EINPROGRESS);
+}
+END_TEST
+
+static enum fake_answer answer_unknown(struct fake_daemon *f, const usp_Request *request,
+	usp_Reply *reply, int *fd)
+{
+	(void)f;
+	(void)request;
+	(void)fd;
+	reply->status = usp_Status_STATUS_UNKNOWN_REQUEST;
+	return FAKE_ANSWER_FILLED;
+}
+
+START_TEST(connect_name_needs_a_daemon_that_knows_it)
+{
+	int fd = usocket_socket(AF_INET, both_types[_i], 0), before = send_buffer(fd);
+
+	fake_set_hook(fake, answer_unknown, NULL);
+	ck_fails(usocket_connect_name(fd, "host.example", 80), EOPNOTSUPP);
+	ck_assert_int_eq(send_buffer(fd), before);
+	fake_set_hook(fake, NULL, NULL);
+}
+END_TEST
+
 /* ---- accept ---------------------------------------------------------------- */
 
 START_TEST(listen_backlog_is_clamped)
@@ -537,6 +648,12 @@ static TCase *connect_tests(void)
 	tcase_add_loop_test(tc, connect_failed_tells_why_and_may_be_repeated, 0,
 		sizeof(connect_errors) / sizeof(connect_errors[0]));
 	tcase_add_test(tc, connect_nonblocking_completes_with_pollout);
+	tcase_add_loop_test(tc, connect_name_completes_with_pollout, 0, 2);
+	tcase_add_loop_test(tc, connect_name_waits_and_fails, 0, 2);
+	tcase_add_loop_test(tc, connect_name_is_given_up_after_its_time, 0, 2);
+	tcase_add_test(tc, connect_name_takes_literals);
+	tcase_add_loop_test(tc, connect_name_refuses_what_it_cannot, 0, 2);
+	tcase_add_loop_test(tc, connect_name_needs_a_daemon_that_knows_it, 0, 2);
 	tcase_add_loop_test(tc, connect_nonblocking_refused_is_reported_once, 0, 4);
 	tcase_add_test(tc, connect_polled_then_repeated_gives_result);
 	tcase_add_loop_test(tc, connect_completed_is_restored_by_any_call, 0, 2);
