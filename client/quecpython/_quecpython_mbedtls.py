@@ -2,7 +2,13 @@
 """MicroPython's TLS, as ussl wants it: steps that never wait.
 
 mbedTLS works on the socket itself, whose stream calls return None when they
-would block. It shakes hands in the first write or read.
+would block. It shakes hands in the first read, and has a certificate to show
+when that is done.
+
+Its read() goes on until it has all it was asked for or would block. The server's
+notice of the end gets lost then if data came right before it, and the end is seen
+when the connection itself ends; so recv(), which reads once, goes before where
+MicroPython was built with DTLS and has it.
 """
 
 import _thread
@@ -35,9 +41,12 @@ class Engine:
                 context.load_cert_chain(_pem(cert), _pem(key or ""))
         except (OSError, ValueError) as e:
             raise OSError(_EPROTO, "the own certificate: %s" % e)
+        # A byte that came with the handshake's end.
+        self.first = None
         self.lock = _thread.allocate_lock()
         self.tls = context.wrap_socket(sock, server_hostname=hostname,
                                        do_handshake_on_connect=False)
+        self.read_once = getattr(self.tls, "recv", self.tls.read)
 
     def _step(self, function, *arguments):
         with self.lock:
@@ -53,10 +62,16 @@ class Engine:
                 raise OSError(_EPROTO, "TLS: %s" % str(e).strip())
 
     def handshake(self):
-        return True
+        self.first = self._step(self.read_once, 1)
+        if self.first == b"":
+            raise OSError(_EPROTO, "TLS: the server ended the connection")
+        return self.first or self.tls.getpeercert(True) and True
 
     def read(self, n):
-        return self._step(self.tls.read, n)
+        if self.first:
+            data, self.first = self.first, None
+            return data
+        return self._step(self.read_once, n)
 
     def write(self, data):
         return self._step(self.tls.write, data)

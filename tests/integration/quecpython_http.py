@@ -110,8 +110,9 @@ class Requests(SlirpCase):
 
     def test_json(self):
         out = self.ask("r = request.post(URL, data={'a': [1, 'ä']})\nprint(r.json()['b'])\n"
-                       "request.put(URL, '{}', {'Content-Type': 'text/plain'})\n"
-                       "request.patch(URL, b'\\x00\\xff')\nrequest.delete(URL)\n",
+                       "request.put(URL, '{}', {'Content-Type': 'text/plain'}).close()\n"
+                       "request.patch(URL, b'\\x00\\xff').close()\n"
+                       "request.delete(URL).close()\n",
                        *[OK + b'Content-Length: 8\r\n\r\n{"b": 7}'] * 4)
         self.assertEqual(out, "7\n")
         post, put, patch, delete = self.server.requests
