@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """QuecPython's log: lines of LEVEL:name:text."""
 
+import _thread
 import sys
 
 __all__ = ["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET",
@@ -24,6 +25,7 @@ _NAMES = {
 _level = INFO
 _output = None  # what has write(); None: standard output
 _loggers = {}
+_lock = _thread.allocate_lock()
 
 
 def basicConfig(level=INFO):
@@ -78,6 +80,8 @@ class Logger:
 
 def getLogger(name="root"):
     """The logger of that name, the same one each time."""
-    if name not in _loggers:
-        _loggers[name] = Logger(name)
-    return _loggers[name]
+    # MicroPython's threads have no interpreter lock.
+    with _lock:
+        if name not in _loggers:
+            _loggers[name] = Logger(name)
+        return _loggers[name]

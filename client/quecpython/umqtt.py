@@ -18,6 +18,9 @@ reconn: wait_msg() and check_msg() make a lost connection anew, with pauses of
 meanwhile fail with OSError 103: whether the server had it is not known. Without
 reconn the error goes to the callback of error_register_cb(), and is raised.
 
+MicroPython's threads have no interpreter lock: dicts that several use are read and
+changed under _lock.
+
 _is_wanted is what the script wants, between connect() and close(); _state is
 what there is. A reader that finds its connection gone asks the first.
 """
@@ -160,6 +163,11 @@ class MQTTClient:
         self._reading = _thread.allocate_lock()
         self._writing = _thread.allocate_lock()
         self._reader = None
+        self._buffer = bytearray()
+        self._poll = None
+        self._sent_at = 0
+        self._pinged_at = None
+        self._lock = _thread.allocate_lock()
         self._last_id = 0
         self._answers = {}
 
@@ -254,7 +262,9 @@ class MQTTClient:
         """Whether it worked."""
         try:
             self._open()
-            for topic, qos in list(self._topics.items()):
+            with self._lock:
+                topics = list(self._topics.items())
+            for topic, qos in topics:
                 self._subscribe(topic, qos)
             return True
         except OSError:
@@ -294,7 +304,8 @@ class MQTTClient:
             except OSError:
                 # Then it notices by itself.
                 pass
-        self._topics = {}
+        with self._lock:
+            self._topics = {}
         self.close()
 
     def get_mqttsta(self):
@@ -366,8 +377,9 @@ class MQTTClient:
             self._pinged_at = None
         elif kind in (_PUBACK, _SUBACK):
             pid = _packet_id(body)
-            if pid in self._answers:
-                self._answers[pid] = body[2:] or b"\x00"
+            with self._lock:
+                if pid in self._answers:
+                    self._answers[pid] = body[2:] or b"\x00"
         else:
             raise OSError(_EPROTO, "a packet that was not asked for")
         return None
@@ -425,28 +437,39 @@ class MQTTClient:
 
     # ---- questions that are answered ----
 
-    def _new_id(self):
-        self._last_id = self._last_id % 65535 + 1
-        return self._last_id
+    def _expect(self):
+        """A new packet's number, and where its answer will be."""
+        with self._lock:
+            self._last_id = self._last_id % 65535 + 1
+            self._answers[self._last_id] = None
+            return self._last_id, self._answers
+
+    def _look(self, answers, pid):
+        with self._lock:
+            return answers[pid]
+
+    def _forget(self, answers, pid):
+        with self._lock:
+            answers.pop(pid)
 
     def _ask(self, first, head, tail):
         """Sends a packet with a number of its own; what its answer says."""
-        pid = self._new_id()
-        answers = self._answers
-        answers[pid] = None
+        pid, answers = self._expect()
         end = utime.ticks_add(utime.ticks_ms(), _ANSWER_S * 1000)
         try:
             self._write(_packet(first, head + struct.pack("!H", pid) + tail))
-            while answers[pid] is None:
+            while True:
+                answer = self._look(answers, pid)
+                if answer is not None:
+                    return answer
                 left = utime.ticks_diff(end, utime.ticks_ms())
                 if left <= 0:
                     raise OSError(_ETIMEDOUT, "the server does not answer")
                 if answers is not self._answers:
                     raise OSError(_ECONNABORTED, "the connection was lost")
                 self._read_or_look(left)
-            return answers[pid]
         finally:
-            answers.pop(pid)
+            self._forget(answers, pid)
 
     def publish(self, topic, msg, retain=False, qos=0):
         """Sends a message; with qos 1 until the server has it."""
@@ -464,7 +487,8 @@ class MQTTClient:
     def subscribe(self, topic, qos=0):
         """MQTTException: the server refused."""
         self._subscribe(topic, _check_qos(qos))
-        self._topics[topic] = qos
+        with self._lock:
+            self._topics[topic] = qos
 
     def ping(self):
         """Asks the server for a sign of life, which the next read takes."""
