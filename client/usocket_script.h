@@ -110,6 +110,12 @@ void usocket_script_begin_timeout(struct usocket_script_call *call, int64_t time
 /* 1 if the call had a time-out and it is over. */
 int usocket_script_timed_out(const struct usocket_script_call *call);
 
+/*
+ * What is left as the timeout_ms of usocket.h's calls: -1, 0, or milliseconds
+ * rounded up.
+ */
+int usocket_script_left_ms(const struct usocket_script_call *call);
+
 /* ---- addresses and names ------------------------------------------------ */
 
 struct usocket_script_address {

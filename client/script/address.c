@@ -77,7 +77,7 @@ static bool parse_literal(struct usocket_script_address *address, int family,
 static int look_up(const struct usocket_script_call *call, const char *host, const char *service,
 	const struct addrinfo *hints, struct addrinfo **result)
 {
-	int timeout_ms = script_left_ms(call);
+	int timeout_ms = usocket_script_left_ms(call);
 	bool is_over = call->deadline_ns > 0 && timeout_ms == 0;
 	int rc = usocket_getaddrinfo_timeout(host, service, hints, result, timeout_ms);
 

@@ -71,7 +71,7 @@ int usocket_script_timed_out(const struct usocket_script_call *call)
 	return call->deadline_ns > 0 && now_ns() >= call->deadline_ns;
 }
 
-int script_left_ms(const struct usocket_script_call *call)
+int usocket_script_left_ms(const struct usocket_script_call *call)
 {
 	int64_t left_ms;
 
@@ -89,7 +89,7 @@ ssize_t script_wait(struct usocket_script *s, const struct usocket_script_call *
 	script_fn fn, void *argument)
 {
 	int fd = script_fd(s);
-	int timeout_ms = script_left_ms(call);
+	int timeout_ms = usocket_script_left_ms(call);
 	bool is_over = call->deadline_ns > 0 && timeout_ms == 0;
 	ssize_t result;
 

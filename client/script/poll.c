@@ -60,7 +60,7 @@ int usocket_script_poll(struct usocket_script_poll *polls, size_t n,
 		fds = calloc(n, sizeof(*fds));
 	if (!fds)
 		return -ENOMEM;
-	rc = usocket_poll(fds, n, prepare(fds, polls, n) ? 0 : script_left_ms(call));
+	rc = usocket_poll(fds, n, prepare(fds, polls, n) ? 0 : usocket_script_left_ms(call));
 	rc = rc < 0 ? -errno : conclude(polls, fds, n);
 	if (fds != few)
 		free(fds);

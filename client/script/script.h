@@ -66,9 +66,6 @@ ssize_t script_wait(struct usocket_script *s, const struct usocket_script_call *
 /* Makes one that does not wait. Returns what @fn returned, or -errno. */
 ssize_t script_request(struct usocket_script *s, script_fn fn, void *argument);
 
-/* What the library's timeout_ms has to be: -1, 0, or milliseconds, rounded up. */
-int script_left_ms(const struct usocket_script_call *call);
-
 /*
  * The errno that an earlier call left for this one, which nobody else reports
  * then; 0: none.

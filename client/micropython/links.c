@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * What checkNet and its like are made from: each link's record as a dict, where
+ * what the link does not know of itself is None, and a wait for the link.
+ */
+#include "usocket_mp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+static mp_obj_t text_or_none(const char *text, size_t size)
+{
+	size_t len = strnlen(text, size);
+
+	return len == 0 ? mp_const_none : mp_obj_new_str(text, len);
+}
+
+static mp_obj_t signal_or_none(int16_t value)
+{
+	return value == USOCKET_SIGNAL_UNKNOWN ? mp_const_none : MP_OBJ_NEW_SMALL_INT(value);
+}
+
+static mp_obj_t address_or_none(const struct usocket_address *address)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (address->family == AF_UNSPEC ||
+		!inet_ntop(address->family, address->ip, text, sizeof(text)))
+		return mp_const_none;
+	return mp_obj_new_str(text, strlen(text));
+}
+
+static mp_obj_t address_list(const struct usocket_address *addresses, size_t n)
+{
+	mp_obj_t list = mp_obj_new_list(0, NULL);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		mp_obj_list_append(list, address_or_none(&addresses[i]));
+	return list;
+}
+
+static mp_obj_t new_link(const struct usocket_link_info *link)
+{
+	const char *state = usocket_link_state_name(link->state);
+	const struct {
+		qstr name;
+		mp_obj_t value;
+	} items[] = {
+		{ MP_QSTR_index, mp_obj_new_int_from_uint(link->index) },
+		{ MP_QSTR_name, text_or_none(link->name, sizeof(link->name)) },
+		{ MP_QSTR_driver, text_or_none(link->driver, sizeof(link->driver)) },
+		{ MP_QSTR_state, MP_OBJ_NEW_SMALL_INT(link->state) },
+		{ MP_QSTR_state_name, mp_obj_new_str(state, strlen(state)) },
+		{ MP_QSTR_cause, text_or_none(link->cause, sizeof(link->cause)) },
+		{ MP_QSTR_default, mp_obj_new_bool(link->is_default) },
+		{ MP_QSTR_mtu, mp_obj_new_int_from_uint(link->mtu) },
+		{ MP_QSTR_address, address_or_none(&link->address4) },
+		{ MP_QSTR_gateway, address_or_none(&link->gateway4) },
+		{ MP_QSTR_addresses6, address_list(link->addresses6, link->n_addresses6) },
+		{ MP_QSTR_dns, address_list(link->dns, link->n_dns) },
+		{ MP_QSTR_operator,
+			text_or_none(link->operator_name, sizeof(link->operator_name)) },
+		{ MP_QSTR_radio, text_or_none(link->radio, sizeof(link->radio)) },
+		{ MP_QSTR_rssi_dbm, signal_or_none(link->rssi_dbm) },
+		{ MP_QSTR_rsrp_dbm, signal_or_none(link->rsrp_dbm) },
+		{ MP_QSTR_rsrq_db, signal_or_none(link->rsrq_db) },
+		{ MP_QSTR_sinr_db, signal_or_none(link->sinr_db) },
+	};
+	mp_obj_t dict = mp_obj_new_dict(MP_ARRAY_SIZE(items));
+	size_t i;
+
+	for (i = 0; i < MP_ARRAY_SIZE(items); i++)
+		mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(items[i].name), items[i].value);
+	return dict;
+}
+
+static int next_link(uint32_t *cursor, struct usocket_link_info *link)
+{
+	int rc = usocket_next_link(cursor, link, sizeof(*link));
+
+	return rc < 0 ? -errno : rc;
+}
+
+static mp_obj_t do_links(void)
+{
+	mp_obj_t list = mp_obj_new_list(0, NULL);
+	struct usocket_link_info link;
+	uint32_t cursor = 0;
+	int rc;
+
+	for (;;) {
+		MP_HELD(rc, next_link(&cursor, &link));
+		if (rc < 0)
+			mp_raise_session_result(rc);
+		if (rc == 0)
+			return list;
+		mp_obj_list_append(list, new_link(&link));
+	}
+}
+MP_DEFINE_CONST_FUN_OBJ_0(mp_usocket_links_obj, do_links);
+
+static ssize_t do_wait(struct mp_call *c)
+{
+	return usocket_wait_link(usocket_script_left_ms(&c->call)) < 0 ? -errno : 0;
+}
+
+static mp_obj_t do_wait_link(mp_obj_t timeout)
+{
+	struct mp_call c = { .fn = do_wait };
+	ssize_t result = mp_call_run_in(&c, mp_timeout_from(timeout));
+
+	if (result == 0)
+		return mp_const_true;
+	if (result != -ETIMEDOUT && result != -EAGAIN)
+		mp_raise_session_result(result);
+	return mp_const_false;
+}
+MP_DEFINE_CONST_FUN_OBJ_1(mp_usocket_wait_link_obj, do_wait_link);

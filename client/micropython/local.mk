@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+#
+# MicroPython's user C module is built by whoever builds a MicroPython; its
+# sources are installed for that. Here an interpreter with it is built for the
+# tests, from the source that tools/get-micropython fetches.
+
+micropython_sources = \
+	client/micropython/address.c \
+	client/micropython/call.c \
+	client/micropython/connect.c \
+	client/micropython/constants.c \
+	client/micropython/data.c \
+	client/micropython/links.c \
+	client/micropython/micropython.mk \
+	client/micropython/module.c \
+	client/micropython/options.c \
+	client/micropython/poll.c \
+	client/micropython/resolve.c \
+	client/micropython/socket.c \
+	client/micropython/usocket_mp.h \
+	client/micropython/watch.c
+
+micropythonmoduledir = $(pkgdatadir)/usermod/usocket
+dist_micropythonmodule_DATA = $(micropython_sources)
+
+micropython_tree = $(abs_top_srcdir)/.fetched/micropython
+# Its collector looks through the stack, where the sanitizers' copies are not.
+micropython_sanitize = $(if $(SANITIZE_CFLAGS),\
+	CFLAGS_EXTRA='$(SANITIZE_CFLAGS) --param asan-use-after-return=0' \
+	LDFLAGS_EXTRA='$(SANITIZE_CFLAGS)')
+
+# MicroPython's makefiles know what is up to date; without its source there is
+# nothing to do, and the tests say so.
+.PHONY: micropython
+micropython: libusocket.la
+	@if test -d '$(micropython_tree)'; then \
+		$(top_srcdir)/tools/build-micropython '$(micropython_tree)' micropython \
+			'$(abs_top_builddir)/.libs' CC='$(CC)' $(micropython_sanitize); \
+	fi
