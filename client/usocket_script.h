@@ -196,7 +196,8 @@ int usocket_script_connect(struct usocket_script *s, struct usocket_script_call 
 /*
  * The same to an endpoint that may be a name, all inside the call's deadline.
  * Non-blocking with a name: -EINPROGRESS at once; a name that cannot be
- * resolved is EHOSTUNREACH in SO_ERROR then.
+ * resolved is EHOSTUNREACH in SO_ERROR then (but a raw socket, or any with a
+ * daemon too old for that, waits for the name).
  * Returns as usocket_script_address().
  */
 int usocket_script_connect_to(struct usocket_script *s, struct usocket_script_call *call,

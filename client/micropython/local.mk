@@ -24,16 +24,12 @@ micropythonmoduledir = $(pkgdatadir)/usermod/usocket
 dist_micropythonmodule_DATA = $(micropython_sources)
 
 micropython_tree = $(abs_top_srcdir)/.fetched/micropython
-# Its collector looks through the stack, where the sanitizers' copies are not.
-micropython_sanitize = $(if $(SANITIZE_CFLAGS),\
-	CFLAGS_EXTRA='$(SANITIZE_CFLAGS) --param asan-use-after-return=0' \
-	LDFLAGS_EXTRA='$(SANITIZE_CFLAGS)')
 
 # MicroPython's makefiles know what is up to date; without its source there is
 # nothing to do, and the tests say so.
 .PHONY: micropython
 micropython: libusocket.la
 	@if test -d '$(micropython_tree)'; then \
-		$(top_srcdir)/tools/build-micropython '$(micropython_tree)' micropython \
-			'$(abs_top_builddir)/.libs' CC='$(CC)' $(micropython_sanitize); \
+		SANITIZE='$(SANITIZE_CFLAGS)' $(top_srcdir)/tools/build-micropython \
+			'$(micropython_tree)' micropython '$(abs_top_builddir)/.libs' CC='$(CC)'; \
 	fi

@@ -73,6 +73,14 @@ static bool parse_literal(struct usocket_script_address *address, int family,
 	return true;
 }
 
+bool script_is_name(const struct usocket_script *s, const struct usocket_script_endpoint *endpoint)
+{
+	struct usocket_script_address address;
+
+	return endpoint->port <= PORT_MAX &&
+		!parse_literal(&address, script_of(s)->family, endpoint);
+}
+
 /* Returns as usocket_script_address(). */
 static int look_up(const struct usocket_script_call *call, const char *host, const char *service,
 	const struct addrinfo *hints, struct addrinfo **result)

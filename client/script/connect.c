@@ -104,12 +104,36 @@ int usocket_script_connect(struct usocket_script *s, struct usocket_script_call 
 	return (int)script_wait(s, call, do_connect, &connect);
 }
 
+static ssize_t do_connect_name(int fd, void *argument, int timeout_ms)
+{
+	const struct usocket_script_endpoint *endpoint = argument;
+
+	(void)timeout_ms;
+	return usocket_connect_name(fd, endpoint->host, (uint16_t)endpoint->port);
+}
+
+/*
+ * Without waiting: the daemon resolves too. Returns -EOPNOTSUPP if it is too
+ * old for that, or the socket is a raw one.
+ */
+static int connect_name(struct usocket_script *s, const struct usocket_script_endpoint *endpoint)
+{
+	struct usocket_script_endpoint copy = *endpoint;
+
+	return (int)script_request(s, do_connect_name, &copy);
+}
+
 int usocket_script_connect_to(struct usocket_script *s, struct usocket_script_call *call,
 	const struct usocket_script_endpoint *endpoint)
 {
 	struct usocket_script_address address = { .len = 0 };
 	int rc;
 
+	if (call->deadline_ns == 0 && script_is_name(s, endpoint)) {
+		rc = connect_name(s, endpoint);
+		if (rc != -EOPNOTSUPP)
+			return rc;
+	}
 	if (!call->begun) {
 		rc = usocket_script_address(s, call, endpoint, &address);
 		if (rc != 0)

@@ -93,6 +93,9 @@ ssize_t script_receive_fresh(struct usocket_script *s, const struct usocket_scri
 /* Room for @len bytes at the end of @bytes. Returns 0 or -ENOMEM. */
 int script_bytes_reserve(struct usocket_script_bytes *bytes, size_t len);
 
+/* The host has to be looked up. */
+bool script_is_name(const struct usocket_script *s, const struct usocket_script_endpoint *endpoint);
+
 /* Options with the numbers of constants: the library's. Returns 0 or -ENOENT. */
 int script_option_translate(int *level, int *option);
 

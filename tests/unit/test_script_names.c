@@ -295,6 +295,22 @@ START_TEST(literal_becomes_an_address_and_text_again)
 }
 END_TEST
 
+/* Row K10: without waiting it is the daemon that resolves. */
+START_TEST(connect_to_a_name_does_not_wait)
+{
+	struct usocket_script_endpoint endpoint = { .host = "some.test", .port = 80 };
+	usp_Request last;
+
+	ck_assert_int_eq(usocket_script_open(&s, AF_INET, SOCK_STREAM, -1), 0);
+	ck_assert_int_eq(usocket_script_settimeout(&s, 0), 0);
+	usocket_script_begin(&call, &s);
+	ck_assert_int_eq(usocket_script_connect_to(&s, &call, &endpoint), -EINPROGRESS);
+	last = fake_last(fake);
+	ck_assert_int_eq(last.which_body, usp_Request_socket_connect_name_tag);
+	ck_assert_str_eq(last.body.socket_connect_name.name, "some.test");
+}
+END_TEST
+
 START_TEST(port_beyond_its_range_is_refused)
 {
 	struct usocket_script_endpoint endpoint = { .host = "192.0.2.7", .port = 65536 };
@@ -396,6 +412,7 @@ static Suite *script_names_suite(void)
 	tcase_add_test(tc, open_closes_what_was_open);
 	tcase_add_test(tc, detached_descriptor_lives_on);
 	tcase_add_loop_test(tc, literal_becomes_an_address_and_text_again, 0, LENGTH(literals));
+	tcase_add_test(tc, connect_to_a_name_does_not_wait);
 	tcase_add_test(tc, port_beyond_its_range_is_refused);
 	suite_add_tcase(suite, tc);
 	return suite;
