@@ -19,7 +19,7 @@ import quecpython_http
 import quecpython_mqtt
 import quecpython_tls
 import runner
-from quecpython_support import CPython, MicroPython, Scripts, SlirpCase, page_server
+from quecpython_support import CPython, MicroPython, MicroPythonFfi, Scripts, SlirpCase, page_server
 from runner import rows
 
 
@@ -237,6 +237,26 @@ class Played(Scripts, harness.Case):
                                           [1, 0, "fd08::2", "fd08::1", "::"]))
         self.link.drop()
         self.eventually(lambda: ask() == nothing)
+
+
+class SlirpFfi(Slirp):
+    runtime = MicroPythonFfi
+
+
+class PlayedFfi(Played):
+    runtime = MicroPythonFfi
+
+
+class RequestsFfi(quecpython_http.Requests):
+    runtime = MicroPythonFfi
+
+
+class MqttFfi(quecpython_mqtt.Mqtt):
+    runtime = MicroPythonFfi
+
+
+class TlsFfi(quecpython_tls.Tls):
+    runtime = MicroPythonFfi
 
 
 # ---- usocket-python ----------------------------------------------------------

@@ -11,6 +11,7 @@ import threading
 import unittest
 
 import harness
+from ffi_support import Ffi
 
 
 # ---- runtimes ----------------------------------------------------------------
@@ -23,8 +24,6 @@ def start_script(command, env):
 
 class CPython:
     """Runs scripts with usocket-python of the build, on the modules of the source."""
-
-    name = "CPython"
 
     def __init__(self):
         build, source = os.environ["USOCKETD_BUILDDIR"], os.environ["USOCKETD_SRCDIR"]
@@ -55,8 +54,6 @@ class CPython:
 class MicroPython:
     """Debian's interpreter as it is; it has the companions and nothing else of ours."""
 
-    name = "MicroPython"
-
     def __init__(self):
         source = os.environ["USOCKETD_SRCDIR"]
         self.command = [os.path.join(source, ".fetched/micropython-stock/run")]
@@ -70,6 +67,13 @@ class MicroPython:
     def start(self, *arguments, **env):
         return start_script([*self.command, *arguments],
                             harness.child_env(LD_LIBRARY_PATH=None, **self.env, **env))
+
+
+class MicroPythonFfi(Ffi):
+    """The same interpreter with usocketd's modules over ffi, by usocket-micropython."""
+
+    def start(self, *arguments, **env):
+        return start_script([self.launcher, *arguments], harness.child_env(**self.env, **env))
 
 
 class Scripts:

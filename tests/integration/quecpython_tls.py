@@ -172,7 +172,8 @@ class Tls(SlirpCase):
                                "print(list(request.get(URL, ssl_params=own).text))\n"
                                "error(request.get, URL)\n"
                                "error(request.get, URL, ssl_params={'cert': 'x', 'key': 'y'})\n")
-        self.assertEqual(out, "['hello']\n71\n71\n")
+        # The server's alert may be lost to the RST right behind it.
+        self.assertIn(out, ("['hello']\n71\n71\n", "['hello']\n104\n71\n"))
 
     def test_calls_of_a_socket(self):
         out = self.ask(self.server(echo), (
