@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""The other ends: sockets of the kernel, and hosts that are played by hand."""
+
+import contextlib
+import ctypes
+import select
+import socket
+import struct
+import threading
+import time
+
+import wire
+
+GUARD_S = 15
+SO_ATTACH_FILTER = 26
+TRICKLE_S = 0.02
+
+
+class KernelSocket(socket.socket):
+    """A socket of this machine's kernel, on the far side of the link."""
+
+    def __init__(self, *args, **kw):
+        super().__init__(*args, **kw)
+        self.settimeout(GUARD_S)
+
+    @property
+    def address(self):
+        return self.getsockname()[:2]
+
+    @property
+    def port(self):
+        return self.getsockname()[1]
+
+    def accept(self):
+        fd, _ = self._accept()
+        return KernelSocket(fileno=fd)
+
+    def receive(self, n):
+        """Exactly @n bytes, fewer at the end of the stream."""
+        parts, left = [], n
+        while left:
+            part = self.recv(min(left, 1 << 20))
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+
+    def drain(self):
+        """All to the end: its length."""
+        n = 0
+        while True:
+            part = self.recv(1 << 20)
+            if not part:
+                return n
+            n += len(part)
+
+    def reset(self):
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def trickle(self, data):
+        """Sends @data again and again, in a thread, until it cannot."""
+        def run():
+            with contextlib.suppress(OSError):
+                while True:
+                    self.send(data)
+                    time.sleep(TRICKLE_S)
+        threading.Thread(target=run, daemon=True).start()
+
+    def sip(self, n):
+        """Takes @n bytes again and again, in a thread, to the end."""
+        def run():
+            with contextlib.suppress(OSError):
+                while self.recv(n):
+                    time.sleep(TRICKLE_S)
+        threading.Thread(target=run, daemon=True).start()
+
+    def has_data(self):
+        return bool(select.select([self], [], [], 0)[0])
+
+
+def only_for(ip):
+    """A packet filter: what is addressed to @ip, and nothing else (cBPF)."""
+    program = [(0x20, 0, 0, 16), (0x15, 0, 1, struct.unpack("!I", socket.inet_aton(ip))[0]),
+               (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0)]
+    return b"".join(struct.pack("=HBBI", *row) for row in program)
+
+
+class Host(wire.TunWire):
+    """A host played by hand: it sees only what is sent to its address."""
+
+    def __init__(self, device, ip):
+        super().__init__(device)
+        self.ip = ip
+        program = ctypes.create_string_buffer(only_for(ip))
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack(
+            "HxxxxxxP" if struct.calcsize("P") == 8 else "HxxP", 4, ctypes.addressof(program)))
+
+
+class Hand(wire.HandTcp):
+    """One end of a TCP connection, by hand; steps' words for it."""
+
+    @property
+    def address(self):
+        return self.ip, self.port
+
+    def fin(self):
+        self.send(wire.FIN | wire.ACK)
+
+    def data(self):
+        """The next segment with data, acknowledged: its bytes."""
+        return self.take(self.expect(wire.ACK, matches=lambda p: p.payload))
+
+    def unacknowledged(self):
+        """The next segment with data, not acknowledged: its bytes."""
+        return self.expect(wire.ACK, matches=lambda p: p.payload).payload
+
+    def sees(self, *flags, within=5):
+        """Whether a segment with these flags comes, in @within seconds."""
+        return self.wait(sum(getattr(wire, f) for f in flags), timeout_s=within) is not None
+
+    def take_fin(self):
+        return self.take(self.expect(wire.FIN))
+
+    def answer(self, data):
+        self.send(wire.ACK | wire.PSH, data)
+
+    def unreachable(self, code):
+        """Answers a datagram with ICMP "destination unreachable" (RFC 792)."""
+        packet = self.wire.expect(lambda p: p.protocol == wire.UDP and p.dst == self.ip)
+        self.wire.write(wire.icmp_error(self.ip, packet.src, 3, code, packet.raw))
+
+    def open_window(self, window=65535):
+        self.send(wire.ACK, window=window)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Where cases run: a daemon, its link, a name server.
+
+    main             shared: a TUN whose far side is the kernel, and a name server
+    nolink           shared: its only link never comes up
+    own [KEY=VALUE]  the case's alone, without a link: inside the stack only.
+                     KEY: SECTION.KEY of the configuration
+    link [KEY=VALUE] the case's alone: `link` is its far side
+
+"fast" behind the last two: the daemon's clock runs a hundred times faster.
+"""
+
+import os
+
+import fakedns
+import fakelink
+import harness
+import usock
+
+from peers import Hand
+
+ADDRESS, OTHER, GATEWAY = "10.8.0.2", "10.8.0.3", "10.8.0.1"
+ZONE = {
+    ("v4.test", fakedns.A): [harness.Tun.KERNEL[4]],
+    ("both.test", fakedns.A): [harness.Tun.KERNEL[4]],
+    ("both.test", fakedns.AAAA): [harness.Tun.KERNEL[6]],
+    ("two.test", fakedns.A): [harness.Tun.KERNEL[4], "10.9.0.9"],
+    ("v6.test", fakedns.AAAA): [harness.Tun.KERNEL[6]],
+    ("self.test", fakedns.A): ["127.0.0.1"],
+    ("foreign.test", fakedns.A): ["192.0.2.1"],
+    ("silent.test", "*"): None,
+    ("failing.test", "*"): fakedns.SERVFAIL,
+}
+
+
+class Stage:
+    """@shared: the daemon outlives the case."""
+
+    def __init__(self, daemon, shared, link=None, dns=None):
+        self.daemon, self.shared, self.link, self.dns = daemon, shared, link, dns
+
+    def close(self):
+        """Ends it; what a daemon must not leave behind is an error."""
+        try:
+            self.daemon.stop()
+        finally:
+            self.daemon.close()
+            if self.link:
+                self.link.close()
+            if self.dns:
+                self.dns.close()
+
+
+class Link:
+    """The far side of a link that the case moves."""
+
+    ADDRESS, OTHER, GATEWAY = ADDRESS, OTHER, GATEWAY
+
+    def __init__(self):
+        self.fake = fakelink.FakeLink()
+        self.end = None
+        self.socket = None
+        self.port = 7000
+
+    def up(self, address=ADDRESS):
+        self.fake.take()
+        self.change(address)
+        self.end = self.fake.wire(GATEWAY)
+
+    def change(self, address):
+        self.fake.ready(address + "/24", GATEWAY)
+        self.wait(lambda one: one.state == usock.LINK_UP and one.address4.text() == address)
+
+    def down(self):
+        self.fake.drop()
+        self.wait(lambda one: one.state != usock.LINK_UP)
+
+    def wait(self, condition):
+        """In a child: this process has no session with the daemon."""
+        def look():
+            usock.set_socket_path(self.socket)
+            harness.eventually(lambda: condition(usock.links()[0]))
+        harness.in_child(look)
+
+    def hand(self, port=None):
+        self.port += 1
+        return Hand(self.end, GATEWAY, port or self.port)
+
+    def close(self):
+        if self.end:
+            self.end.close()
+        self.fake.close()
+
+
+def fast_clock():
+    """What makes a daemon's clock faster (fastclock.c); made by make check."""
+    path = os.path.join(os.environ["USOCKETD_BUILDDIR"], "tests", "integration", ".libs",
+                        "fastclock.so")
+    before = os.environ.get("USOCKETD_SANITIZER_PRELOAD", "")
+    return {"LD_PRELOAD": f"{before} {path}".strip(), "FASTCLOCK": "100"}
+
+
+def main_stage(tun):
+    dns = fakedns.FakeDns(harness.Tun.KERNEL[4])
+    dns.zone = dict(ZONE)
+    daemon = harness.Daemon({
+        "link net0": tun.config(), "tcp": {"linger": 2},
+        "resolver": {"hosts": "none", "timeout": 1,
+                     "servers": f"{harness.Tun.KERNEL[4]}:{dns.port}"}})
+    return Stage(daemon.start(), True, dns=dns)
+
+
+def _linkless(sections, env, **more):
+    return harness.Daemon({"link net0": {"driver": "slirp"},
+                           "resolver": {"hosts": "none", "timeout": 1, "servers": "127.0.0.1"},
+                           **sections}, env={"USOCKETD_LIBEXECDIR": "/nowhere", **env}, **more).start()
+
+
+def nolink_stage():
+    return Stage(_linkless({}, {}, name="nolink"), True)
+
+
+def own_stage(text):
+    """The stage of one case, by what stands behind `daemon`."""
+    name, *settings = text.split()
+    sections, env = {}, {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        section, _, key = key.rpartition(".")
+        if setting == "fast":
+            env.update(fast_clock())
+        else:
+            sections.setdefault(section, {})[key] = value
+    if name == "own":
+        return Stage(_linkless(sections, env, name="own"), False)
+    link = Link()
+    daemon = harness.Daemon({"link net0": link.fake.config(), **sections},
+                            env={**link.fake.env(), **env}, name="link")
+    link.socket = daemon.socket
+    return Stage(daemon.start(), False, link=link)
