@@ -19,7 +19,8 @@ import quecpython_http
 import quecpython_mqtt
 import quecpython_tls
 import runner
-from quecpython_support import CPython, MicroPython, MicroPythonFfi, Scripts, SlirpCase, page_server
+from quecpython_support import (CPython, MicroPython, MicroPythonFfi, MicroPythonModule,
+                                Scripts, SlirpCase, page_server)
 from runner import rows
 
 
@@ -257,6 +258,26 @@ class MqttFfi(quecpython_mqtt.Mqtt):
 
 class TlsFfi(quecpython_tls.Tls):
     runtime = MicroPythonFfi
+
+
+class SlirpModule(Slirp):
+    runtime = MicroPythonModule
+
+
+class PlayedModule(Played):
+    runtime = MicroPythonModule
+
+
+class RequestsModule(quecpython_http.Requests):
+    runtime = MicroPythonModule
+
+
+class MqttModule(quecpython_mqtt.Mqtt):
+    runtime = MicroPythonModule
+
+
+class TlsModule(quecpython_tls.Tls):
+    runtime = MicroPythonModule
 
 
 # ---- usocket-python ----------------------------------------------------------

@@ -76,6 +76,27 @@ class MicroPythonFfi(Ffi):
         return start_script([self.launcher, *arguments], harness.child_env(**self.env, **env))
 
 
+class MicroPythonModule:
+    """An interpreter with usocketd's modules built in, of the build's."""
+
+    def __init__(self):
+        source, build = os.environ["USOCKETD_SRCDIR"], os.environ["USOCKETD_BUILDDIR"]
+        self.interpreter = os.path.join(build, "micropython/unix/micropython-usocket")
+        self.env = {"MICROPYPATH": os.path.join(source, "client/quecpython")}
+
+    def skip_reason(self):
+        if os.path.exists(self.interpreter):
+            return None
+        return "MicroPython is not there: tools/get-micropython fetches it"
+
+    def start(self, *arguments, **env):
+        options = os.environ.get("ASAN_OPTIONS", "")
+        # Its collector reads what other stacks have left, and never frees at exit.
+        options += ":detect_leaks=0:detect_stack_use_after_return=0"
+        env = harness.child_env(**{**self.env, "ASAN_OPTIONS": options, **env})
+        return start_script([self.interpreter, *arguments], env)
+
+
 class Scripts:
     """Runs scripts against self.daemon."""
 
