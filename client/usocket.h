@@ -528,6 +528,32 @@ int usocket_socket_info(int fd, struct usocket_socket_info *info, size_t size);
 int usocket_next_socket(uint32_t *cursor, struct usocket_socket_info *info, size_t size);
 int usocket_next_link(uint32_t *cursor, struct usocket_link_info *info, size_t size);
 
+/* What a link has come to. */
+struct usocket_link_event {
+	uint32_t index; /* as in usocket_link_info */
+	uint8_t state;	/* enum usocket_link_state */
+	uint8_t reserved[3];
+	char name[16]; /* empty: not known any more */
+	char cause[96];
+};
+
+/*
+ * Subscribes to changes of the links' states. Returns a descriptor, close-on-exec
+ * and non-blocking, that is readable while there are events, the first ones being
+ * the present state of each link; so nothing can happen unseen between a look and
+ * the subscription. It ends with close(2). Errors: ENODEV, EMFILE (too many of
+ * this process or user), EOPNOTSUPP (the daemon has no events).
+ */
+int usocket_watch_links(void);
+
+/*
+ * Takes the next event off such a descriptor. @size is sizeof(*event). Never
+ * waits. Returns 1, or 0: none yet; or -1: ENODEV (the subscription is over: the
+ * daemon has ended, or the events were left lying until there was no room for
+ * more; subscribe again), EINVAL (no such descriptor), EPROTO.
+ */
+int usocket_watch_next(int fd, struct usocket_link_event *event, size_t size);
+
 /* "ESTABLISHED", "up", "martian" and so on; "?" for numbers out of range. */
 const char *usocket_state_name(int state);
 const char *usocket_link_state_name(int state);

@@ -30,6 +30,7 @@ struct watcher {
 	struct watchers *watchers;
 	struct event_channel *channel;
 	struct account *account; /* referenced; one RESOURCE_WATCH charged */
+	uint32_t n_events;	 /* sent; 0 is skipped */
 	bool ended;		 /* waits for the reaper */
 	LIST_ENTRY(watcher) link;
 	struct reap_item reap;
@@ -79,6 +80,9 @@ static int send_state(struct watcher *watcher, uint32_t index)
 	event.link = index;
 	event.state = record->state;
 	snprintf(event.cause, sizeof(event.cause), "%s", record->cause);
+	if (++watcher->n_events == 0)
+		watcher->n_events = 1;
+	event.number = watcher->n_events;
 	len = codec_encode_event(&event, buf, sizeof(buf));
 	assert(len >= 0);
 	return event_channel_send(watcher->channel, buf, (size_t)len);

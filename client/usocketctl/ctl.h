@@ -63,6 +63,7 @@ struct ctl_command {
 int ctl_run_status(const struct ctl_options *options, FILE *out);
 int ctl_run_sockets(const struct ctl_options *options, FILE *out);
 int ctl_run_link(const struct ctl_options *options, FILE *out);
+int ctl_run_monitor(const struct ctl_options *options, FILE *out);
 int ctl_run_resolve(const struct ctl_options *options, FILE *out);
 
 #endif

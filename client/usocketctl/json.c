@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STYLE (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define STYLE	   (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define LINE_STYLE (JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* Longest text in the tables, in bytes. */
 #define TEXT_MAX 256
@@ -80,16 +81,26 @@ void json_add_endpoint(struct json_object *object, const char *key,
 	json_object_object_add(object, key, endpoint);
 }
 
-int json_print(struct json_object *object, FILE *out)
+static int print(struct json_object *object, int style, FILE *out)
 {
 	const char *text;
 	int rc = CTL_EXIT_OK;
 
-	text = json_object_to_json_string_ext(object, STYLE);
+	text = json_object_to_json_string_ext(object, style);
 	if (!text || fprintf(out, "%s\n", text) < 0) {
 		fputs("usocketctl: cannot write the result\n", stderr);
 		rc = CTL_EXIT_FAILED;
 	}
 	json_object_put(object);
 	return rc;
+}
+
+int json_print(struct json_object *object, FILE *out)
+{
+	return print(object, STYLE, out);
+}
+
+int json_print_line(struct json_object *object, FILE *out)
+{
+	return print(object, LINE_STYLE, out);
 }

@@ -30,5 +30,7 @@ struct json_object *json_new_network(const struct usocket_address *address);
 
 /* Prints @object and gives it up. Returns enum ctl_exit. */
 int json_print(struct json_object *object, FILE *out);
+/* The same on one line. */
+int json_print_line(struct json_object *object, FILE *out);
 
 #endif

@@ -58,6 +58,7 @@ static const struct ctl_command commands[] = {
 	{ "sockets", NULL, "open sockets and the programs they belong to",
 		SOCKETS_FLAGS, ctl_run_sockets },
 	{ "link", NULL, "links: state, addresses, name servers, traffic", 0, ctl_run_link },
+	{ "monitor", NULL, "a line for each change of a link", 0, ctl_run_monitor },
 	{ "resolve", "NAME", "look a name up as programs would", CTL_IPV4 | CTL_IPV6,
 		ctl_run_resolve },
 };

@@ -216,9 +216,49 @@ class Daemon(_CtlCase):
         self.assertIn("\\x1b", self.ctl("resolve", "\x1b[2J", expected=FAILED))
 
 
+class Monitor(_CtlCase):
+    def monitor(self, *args):
+        process = subprocess.Popen(
+            [harness.program("usocketctl"), "monitor", *args], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=harness.child_env(USOCKETD_SOCKET=self.daemon.socket))
+
+        def end():
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+        self.addCleanup(end)
+        return process
+
+    def test_a_line_for_each_event_until_the_daemon_ends(self):
+        process = self.monitor()
+        name = usock.lib.link_state_name(usock.links()[0].state).decode()
+        self.assertTrue(process.stdout.readline().startswith(f"net0: {name}"))
+        self.daemon.stop()
+        rest, errors = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, UNREACHABLE, errors)
+        self.assertIn("cannot reach usocketd", errors)
+        for line in rest.splitlines():
+            self.assertTrue(line.startswith("net0: "), line)
+        self.start_daemon()
+
+    def test_json_has_an_object_a_line(self):
+        process = self.monitor("--json")
+        event = json.loads(process.stdout.readline())
+        self.assertEqual(set(event), {"name", "index", "state", "cause"})
+        self.assertEqual((event["name"], event["index"]), ("net0", 0))
+
+    def test_ends_when_nobody_reads(self):
+        process = self.monitor()
+        process.stdout.readline()
+        process.stdout.close()
+        self.assertEqual(process.wait(20), OK)
+
+
 class Troubles(_CtlCase):
     def test_no_daemon(self):
-        for command in ("status",), ("sockets",), ("link",), ("resolve", "x"):
+        for command in ("status",), ("sockets",), ("link",), ("monitor",), ("resolve", "x"):
             for more in (), ("--json",):
                 text = self.ctl(*command, *more, "--socket", "/nowhere/x.sock",
                                 expected=UNREACHABLE)
@@ -261,7 +301,7 @@ class Troubles(_CtlCase):
         self.assertRegex(self.ctl("--version"), r"^usocketctl \d")
 
     def test_output_that_cannot_be_written(self):
-        for args in ("status",), ("sockets",), ("link", "--json"):
+        for args in ("status",), ("sockets",), ("link", "--json"), ("monitor",):
             with open("/dev/full", "w") as full:
                 done = subprocess.run([harness.program("usocketctl"), *args],
                                       env=harness.child_env(USOCKETD_SOCKET=self.daemon.socket),

@@ -222,6 +222,56 @@ class LinkDown(LinkCase):
         self.assertEqual(usock.lib.wait_link_default(), 1)
 
 
+class Events(LinkCase):
+    def setUp(self):
+        super().setUp()
+        self.watch = self.keep(usock.Watch())
+
+    def next_state(self):
+        poll = harness.select.poll()
+        poll.register(self.watch, POLLIN)
+        self.assertTrue(poll.poll(20000))
+        event = self.watch.next()
+        self.assertEqual((event.index, event.name), (0, b"net0"))
+        return event
+
+    def wait_state(self, state):
+        """The event of @state; others may come before it."""
+        for _ in range(20):
+            event = self.next_state()
+            if event.state == state:
+                return event
+        self.fail(f"state {state} was not told")
+
+    def test_present_state_comes_first(self):
+        self.assertEqual(self.next_state().state, usock.LINK_NEGOTIATING)
+        self.assertIsNone(self.watch.next())
+
+    def test_each_change_is_told(self):
+        self.assertEqual(self.next_state().state, usock.LINK_NEGOTIATING)
+        self.up()
+        self.assertEqual(self.next_state().state, usock.LINK_UP)
+        self.assertIsNone(self.watch.next())
+        self.link.drop()
+        self.assertTrue(self.wait_state(usock.LINK_DOWN).cause)
+        self.link.take()
+        self.up()
+        self.wait_state(usock.LINK_UP)
+
+    def test_ends_with_the_daemon(self):
+        self.next_state()
+        self.link.drop()
+        self.daemon.stop()
+
+        def ended():
+            try:
+                return self.watch.next() and False
+            except OSError as e:
+                return e.errno == errno.ENODEV
+        self.eventually(ended)
+        self.start_daemon()
+
+
 class LinkUp(LinkCase):
     @rows("G11")
     def test_connection_outlives_a_link_that_is_away(self):

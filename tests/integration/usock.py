@@ -84,6 +84,11 @@ class Status(Structure):
                 ("syn_dropped", c_uint64)]
 
 
+class LinkEvent(Structure):
+    _fields_ = [("index", c_uint32), ("state", c_uint8), ("reserved", c_uint8 * 3),
+                ("name", c_char * 16), ("cause", c_char * 96)]
+
+
 class Versions(Structure):
     _fields_ = [("library_min", c_uint32), ("library_max", c_uint32),
                 ("daemon_min", c_uint32), ("daemon_max", c_uint32),
@@ -166,6 +171,8 @@ _prototypes = [
     ("socket_info", c_int, c_int, POINTER(SocketInfo), c_size_t),
     ("next_socket", c_int, POINTER(c_uint32), POINTER(SocketInfo), c_size_t),
     ("next_link", c_int, POINTER(c_uint32), POINTER(LinkInfo), c_size_t),
+    ("watch_links", c_int),
+    ("watch_next", c_int, c_int, POINTER(LinkEvent), c_size_t),
     ("state_name", c_char_p, c_int),
     ("link_state_name", c_char_p, c_int),
     ("drop_name", c_char_p, c_int),
@@ -573,6 +580,24 @@ def sockets():
 
 def links():
     return _iterate("next_link", LinkInfo)
+
+
+class Watch:
+    """A subscription to link events."""
+
+    def __init__(self):
+        self.fd = call("watch_links")
+
+    def fileno(self):
+        return self.fd
+
+    def close(self):
+        os.close(self.fd)
+
+    def next(self):
+        """An event, or None: none yet."""
+        event = LinkEvent()
+        return event if call("watch_next", self.fd, byref(event), ctypes.sizeof(event)) else None
 
 
 def status():

@@ -24,6 +24,13 @@ int ctl_run_link(const struct ctl_options *options, FILE *out)
 	return ctl_run_status(options, out);
 }
 
+int ctl_run_monitor(const struct ctl_options *options, FILE *out)
+{
+	(void)options;
+	(void)out;
+	return 0;
+}
+
 int ctl_run_resolve(const struct ctl_options *options, FILE *out)
 {
 	return ctl_run_status(options, out);
@@ -129,7 +136,7 @@ END_TEST
 
 START_TEST(help_lists_every_command)
 {
-	static const char *const names[] = { "status", "sockets", "link", "resolve NAME",
+	static const char *const names[] = { "status", "sockets", "link", "monitor", "resolve NAME",
 		"--json", "--socket PATH", "--version" };
 	char *text;
 	size_t i, size;

@@ -290,6 +290,12 @@ START_TEST(watch_tells_present_state_and_changes)
 	ck_assert_uint_eq(event.link, 0);
 	ck_assert_uint_eq(event.state, TABLE_LINK_UP);
 	ck_assert_str_eq(event.cause, "address 10.0.0.1");
+	ck_assert_uint_eq(event.number, 2);
+	/* All zero, and yet a message. */
+	set_link(TABLE_LINK_DOWN, "");
+	event = receive_event(fd);
+	ck_assert_uint_eq(event.state, TABLE_LINK_DOWN);
+	ck_assert_uint_eq(event.number, 3);
 	close(fd);
 	daemon_fixture_run(&f, 5);
 	set_link(TABLE_LINK_DOWN, "");
