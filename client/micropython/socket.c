@@ -50,9 +50,9 @@ static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
 	const mp_obj_t *args)
 {
 	static const mp_arg_t allowed[] = {
-		{ MP_QSTR_af, MP_ARG_INT, { .u_int = AF_INET } },
-		{ MP_QSTR_type, MP_ARG_INT, { .u_int = SOCK_STREAM } },
-		{ MP_QSTR_proto, MP_ARG_INT, { .u_int = -1 } },
+		{ MP_QSTR_af, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_INT(AF_INET) } },
+		{ MP_QSTR_type, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_INT(SOCK_STREAM) } },
+		{ MP_QSTR_proto, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_INT(-1) } },
 		{ MP_QSTR_fileno, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
 	};
 	mp_arg_val_t values[MP_ARRAY_SIZE(allowed)];
@@ -66,9 +66,9 @@ static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
 
 		MP_HELD(result, usocket_script_adopt(&s->script, fd));
 	} else {
-		int family = (int)values[ARGUMENT_FAMILY].u_int;
-		int kind = (int)values[ARGUMENT_TYPE].u_int;
-		int protocol = (int)values[ARGUMENT_PROTOCOL].u_int;
+		int family = mp_int_from(values[ARGUMENT_FAMILY].u_obj);
+		int kind = mp_int_from(values[ARGUMENT_TYPE].u_obj);
+		int protocol = mp_int_from(values[ARGUMENT_PROTOCOL].u_obj);
 
 		MP_HELD(result, usocket_script_open(&s->script, family, kind, protocol));
 	}
@@ -98,13 +98,21 @@ static ssize_t close_socket(struct mp_usocket *s)
 {
 	ssize_t result;
 
-	mp_watch_forget(s);
 	MP_HELD(result, usocket_script_close(&s->script));
 	return result;
 }
 
+/* For the collector, which runs inside of what takes memory. */
+static mp_obj_t do_del(mp_obj_t self)
+{
+	mp_check_result(close_socket(MP_OBJ_TO_PTR(self)));
+	return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(del_obj, do_del);
+
 static mp_obj_t do_close(mp_obj_t self)
 {
+	mp_watch_forget(MP_OBJ_TO_PTR(self));
 	mp_check_result(close_socket(MP_OBJ_TO_PTR(self)));
 	return mp_const_none;
 }
@@ -238,6 +246,7 @@ static mp_uint_t stream_ioctl(mp_obj_t self, mp_uint_t request, uintptr_t arg, i
 	case MP_STREAM_FLUSH:
 		return 0;
 	case MP_STREAM_CLOSE:
+		mp_watch_forget(s);
 		result = close_socket(s);
 		if (result == 0)
 			return 0;
@@ -258,7 +267,7 @@ static const mp_stream_p_t stream = {
 /* ---- the classes ------------------------------------------------------------- */
 
 static const mp_rom_map_elem_t locals_table[] = {
-	{ MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&close_obj) },
+	{ MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&del_obj) },
 	{ MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&mp_identity_obj) },
 	{ MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&exit_obj) },
 	{ MP_ROM_QSTR(MP_QSTR_accept), MP_ROM_PTR(&mp_usocket_accept_obj) },

@@ -133,7 +133,7 @@ class Odd:
     pass
 cases = (
     (usocket.socket, 99), (usocket.socket, 2, 99), (usocket.socket, 2, 1, 17),
-    (usocket.socket, 2, 1, 0, 0, 0), (usocket.socket, "x"),
+    (usocket.socket, 2, 1, 0, 0, 0), (usocket.socket, "x"), (usocket.socket, 1 << 40),
     (a.settimeout, -1), (a.settimeout, float("nan")), (a.settimeout, "1"),
     (a.connect, "x"), (a.connect, 5), (a.connect, ("127.0.0.1",)),
     (a.connect, ("127.0.0.1", 80, 0, 0)), (a.connect, ("127.0.0.1", 70000)),
@@ -154,7 +154,7 @@ a.send(b"still here")
 print(b.recv(20))
 """)
         self.assertEqual(lines, [
-            "97", "22", "93", "TypeError", "TypeError",
+            "97", "22", "93", "TypeError", "TypeError", "OverflowError",
             "ValueError", "ValueError", "TypeError",
             "TypeError", "TypeError", "TypeError",
             "TypeError", "ValueError",
@@ -244,6 +244,58 @@ a.send(b"quiet")
 print(b.read(5), seen)
 """)
         self.assertEqual(lines, ["b'quiet' [(True, b'0'), (True, b'1'), (True, b'2')]"])
+
+    @rows("O5")
+    def test_callback_runs_while_the_script_waits(self):
+        """In a call of ours, in a sleep; and the wait goes on afterwards."""
+        lines = self.run_script(PAIR + ERROR_OF + """
+import _thread, time
+seen = []
+b.setsockopt(usocket.SOL_SOCKET, 20, lambda s: seen.append(s.recv(100)))
+u = usocket.socket(usocket.AF_INET, usocket.SOCK_DGRAM)
+u.bind(("127.0.0.1", 0))
+u.settimeout(0.6)
+def later(data):
+    time.sleep_ms(100)
+    a.send(data)
+for wait in (lambda: error_of(u.recv, 1)), (lambda: time.sleep(0.6)):
+    _thread.start_new_thread(later, (b"x",))
+    begin = time.ticks_ms()
+    wait()
+    print(time.ticks_diff(time.ticks_ms(), begin) >= 599, seen)
+""")
+        self.assertEqual(lines, ["True [b'x']", "True [b'x', b'x']"])
+
+    @rows("O5")
+    def test_callbacks_of_threads(self):
+        lines = self.run_script(PAIR + """
+import _thread, time
+pairs, seen = [], []
+for _ in range(20):
+    c = usocket.socket()
+    c.connect(listener.getsockname())
+    pairs.append((c, listener.accept()[0]))
+lock = _thread.allocate_lock()
+ended = []
+def work(some):
+    for k in range(20):
+        for c, d in some:
+            d.setsockopt(usocket.SOL_SOCKET, 20, lambda s: seen.append(s.recv(1)))
+            d.setsockopt(usocket.SOL_SOCKET, 20, None)
+    for c, d in some:
+        d.setsockopt(usocket.SOL_SOCKET, 20, lambda s: seen.append(s.recv(1)))
+        c.send(b"x")
+    with lock:
+        ended.append(1)
+for i in range(4):
+    _thread.start_new_thread(work, (pairs[5 * i:5 * i + 5],))
+for _ in range(1000):
+    if len(seen) == 20 and len(ended) == 4:
+        break
+    time.sleep_ms(10)
+print(len(seen), len(ended))
+""")
+        self.assertEqual(lines, ["20 4"])
 
     @rows("G10")
     def test_close_from_another_thread_wakes_9(self):

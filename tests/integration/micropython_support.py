@@ -29,6 +29,9 @@ def interpreter(kind):
         program = os.path.join(build, "micropython/unix/micropython-usocket")
         command, env = [program], {"MICROPYPATH": ":.frozen:" + quecpython}
     else:
+        if harness.is_sanitized():
+            raise unittest.SkipTest(
+                "the stock interpreter cannot load the library of a sanitizer's build")
         program = os.path.join(source, ".fetched/micropython-stock/run")
         command = ["sh", os.path.join(build, "client/mpffi/usocket-micropython")]
         env = {"USOCKET_MICROPYTHON": program,
