@@ -619,7 +619,9 @@ static int do_become(struct call *call)
 {
 	uid_t uid = (uid_t)number_of(call, "uid");
 
-	return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ? -1 : setresuid(uid, uid, uid);
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0)
+		return -1;
+	return setresuid(uid, uid, uid);
 }
 
 static struct json_object *answer(struct json_object *command,

@@ -26,6 +26,8 @@ CLASSES = ("TimeoutError", "ConnectionRefusedError", "ConnectionResetError",
            "OSError", "OverflowError", "ValueError", "TypeError", "MemoryError",
            "AttributeError", "NotImplementedError")
 MANY = 4096
+# MicroPython's files have no buffer, and a flush() that pipes refuse.
+BUFFERS = sys.implementation.name == "cpython"
 
 
 def now_us():
@@ -56,6 +58,7 @@ class Agent:
         self.module = module
         self.output = output
         self.objects = {}
+        self.seen = {}
         self.count = 0
         self.lock = _thread.allocate_lock() if _thread else None
 
@@ -132,8 +135,7 @@ class Agent:
         return lambda: memoryview(data) if command["memory"] else bytearray(data)
 
     def do_flush(self, command):
-        # MicroPython's standard output has no buffer to flush.
-        return getattr(sys.stdout, "flush", lambda: None)
+        return sys.stdout.flush if BUFFERS else lambda: None
 
     def do_bytes(self, command):
         return lambda: bytes(self.target(command["on"]))
@@ -178,6 +180,16 @@ class Agent:
             ready = p.poll(0)
             return ready[0][1] if ready else 0
         return poll
+
+    def do_callback(self, command):
+        """A function that keeps what it was called with."""
+        def callback(*args):
+            seen.append(args)
+        seen = self.seen[self.name_of(callback)] = []
+        return lambda: callback
+
+    def do_called(self, command):
+        return lambda: list(self.seen[command["on"]])
 
     def do_with(self, command):
         """Leaves a with statement: what the socket's number is then."""
@@ -262,7 +274,8 @@ class Agent:
             self.lock.acquire()
         try:
             self.output.write(line)
-            self.output.flush()
+            if BUFFERS:
+                self.output.flush()
         finally:
             if self.lock:
                 self.lock.release()

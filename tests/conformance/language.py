@@ -199,7 +199,7 @@ class Interpreter:
             nonlocal last
             try:
                 self.step(text)
-            except Failure as e:
+            except (Failure, RemoteError, OSError) as e:
                 last = e
                 return False
             return True

@@ -61,6 +61,7 @@ class KernelSocket(socket.socket):
 
     def trickle(self, data):
         """Sends @data again and again, in a thread, until it cannot."""
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         def run():
             with contextlib.suppress(OSError):
                 while True:

@@ -82,10 +82,50 @@ def _cpython(name, module, personality, lacks):
                    None if found else "built without the CPython module")
 
 
+# ---- MicroPython -------------------------------------------------------------
+
+MP_FORK = "MicroPython has no fork"
+MP_LACKS = {"forked(": MP_FORK, "passed(": MP_FORK}
+
+
+def _absent_micropython(program, is_ffi):
+    if not os.path.exists(program):
+        return "MicroPython is not there: tools/get-micropython fetches it"
+    if is_ffi and harness.is_sanitized():
+        return "the stock interpreter cannot load the library of a sanitizer's build"
+    return None
+
+
+def _micropython_c(personality):
+    """The interpreter with the modules in C."""
+    program = _build("micropython", "unix", "micropython-usocket")
+    env = {"MICROPYPATH": ":.frozen:" + _source("client", "quecpython"),
+           "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
+           ":detect_leaks=0:detect_stack_use_after_return=0"}
+    return Runtime(f"mp-c-{personality}", f"MicroPython (C) `{personality}`",
+                   {"micropython", "script", personality},
+                   [program, "-X", "heapsize=64M", _agent("agent.py"), FD, personality], env,
+                   MP_LACKS, _absent_micropython(program, False))
+
+
+def _micropython_ffi(personality):
+    """The stock interpreter with the modules over ffi."""
+    program = _source(".fetched", "micropython-stock", "run")
+    env = {"USOCKET_MICROPYTHON": program,
+           "USOCKET_MICROPYTHON_MODULES": _source("client", "mpffi"),
+           "USOCKET_QUECPYTHON": _source("client", "quecpython")}
+    return Runtime(f"mp-ffi-{personality}", f"MicroPython (ffi) `{personality}`",
+                   {"micropython", "script", personality},
+                   ["sh", _build("client", "mpffi", "usocket-micropython"), "-X", "heapsize=64M",
+                    _agent("agent.py"), FD, personality], env, MP_LACKS,
+                   _absent_micropython(program, True))
+
+
 def runtimes():
     """All of them, in the order of the table's columns."""
-    found = [_c(), _cpython("cpython-usocket", "usocket", "usocket", {})]
-    return found
+    return [_c(), _cpython("cpython-usocket", "usocket", "usocket", {}),
+            _micropython_c("usocket"), _micropython_c("socket"),
+            _micropython_ffi("usocket"), _micropython_ffi("socket")]
 
 
 def agent_env(runtime, socket_path):

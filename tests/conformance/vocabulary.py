@@ -171,6 +171,13 @@ class Vocabulary:
     def contents(self, buffer):
         return self.agent.command("bytes", on=buffer._name)
 
+    def callback(self):
+        return self.agent.command("callback")
+
+    def called(self, callback):
+        """What it was called with, a tuple each time."""
+        return self.agent.command("called", on=callback._name)
+
     def forget(self, s):
         """Nobody has the object any more."""
         self.agent.command("drop", on=s._name)
@@ -270,7 +277,7 @@ class Vocabulary:
             "poll_after_close forked passed buffer view array contents forget other printed "
             "number_after_with kernel_tcp listener kernel_udp closed_port closed_udp_port hand "
             "hand_connected is_refused_by_stack kill_daemon become count_datagrams script flush "
-            "requests").split()}
+            "requests callback called").split()}
         return {
             **own, "m": self.module, "lane": self.lane, "big": Repeated, "link": stage.link, "daemon": stage.daemon,
             "dns": stage.dns, "socket": self.module.socket,
