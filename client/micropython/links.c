@@ -3,13 +3,15 @@
  * Theory of operation
  *
  * What checkNet and its like are made from: each link's record as a dict, where
- * what the link does not know of itself is None, and a wait for the link.
+ * what the link does not know of itself is None, a wait for the link, and a
+descriptor that is readable while there are events of links.
  */
 #include "usocket_mp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static mp_obj_t text_or_none(const char *text, size_t size)
 {
@@ -120,3 +122,56 @@ static mp_obj_t do_wait_link(mp_obj_t timeout)
 	return mp_const_false;
 }
 MP_DEFINE_CONST_FUN_OBJ_1(mp_usocket_wait_link_obj, do_wait_link);
+
+static int watch_links(void)
+{
+	int fd = usocket_watch_links();
+
+	return fd < 0 ? -errno : fd;
+}
+
+static mp_obj_t do_watch_links(void)
+{
+	int fd;
+
+	MP_HELD(fd, watch_links());
+	if (fd < 0)
+		mp_raise_session_result(fd);
+	return MP_OBJ_NEW_SMALL_INT(fd);
+}
+MP_DEFINE_CONST_FUN_OBJ_0(mp_usocket_watch_links_obj, do_watch_links);
+
+static int watch_next(int fd, struct usocket_link_event *event)
+{
+	int rc = usocket_watch_next(fd, event, sizeof(*event));
+
+	return rc < 0 ? -errno : rc;
+}
+
+static mp_obj_t do_watch_next(mp_obj_t descriptor)
+{
+	int fd = (int)mp_obj_get_int(descriptor);
+	struct usocket_link_event event;
+	const char *state;
+	mp_obj_t items[2];
+	int rc;
+
+	MP_HELD(rc, watch_next(fd, &event));
+	if (rc < 0)
+		mp_raise_session_result(rc);
+	if (rc == 0)
+		return mp_const_none;
+	state = usocket_link_state_name(event.state);
+	items[0] = mp_obj_new_int_from_uint(event.index);
+	items[1] = mp_obj_new_str(state, strlen(state));
+	return mp_obj_new_tuple(2, items);
+}
+MP_DEFINE_CONST_FUN_OBJ_1(mp_usocket_watch_next_obj, do_watch_next);
+
+static mp_obj_t do_watch_close(mp_obj_t descriptor)
+{
+	if (close((int)mp_obj_get_int(descriptor)) < 0)
+		mp_raise_OSError(errno);
+	return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_1(mp_usocket_watch_close_obj, do_watch_close);

@@ -148,6 +148,9 @@ MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(mp_usocket_socket_getaddrinfo_obj);
 MP_DECLARE_CONST_FUN_OBJ_0(mp_usocket_poll_obj);
 MP_DECLARE_CONST_FUN_OBJ_0(mp_usocket_links_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(mp_usocket_wait_link_obj);
+MP_DECLARE_CONST_FUN_OBJ_0(mp_usocket_watch_links_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(mp_usocket_watch_next_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(mp_usocket_watch_close_obj);
 
 /* The number of a descriptor: an int, or what an object says of itself. */
 int mp_fileno_of(mp_obj_t object);

@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static PyObject *new_none(void)
 {
@@ -140,4 +141,46 @@ PyObject *links_wait(PyObject *module, PyObject *timeout)
 	if (error == ETIMEDOUT || error == EAGAIN)
 		Py_RETURN_FALSE;
 	return errors_raise_session(error);
+}
+
+PyObject *links_watch(PyObject *module, PyObject *unused)
+{
+	int fd, error;
+
+	(void)module;
+	(void)unused;
+	Py_BEGIN_ALLOW_THREADS
+	fd = usocket_watch_links();
+	error = errno;
+	Py_END_ALLOW_THREADS
+	return fd < 0 ? errors_raise_session(error) : PyLong_FromLong(fd);
+}
+
+PyObject *links_watch_next(PyObject *module, PyObject *descriptor)
+{
+	struct usocket_link_event event;
+	int fd, rc;
+
+	(void)module;
+	if (!PyArg_Parse(descriptor, "i", &fd))
+		return NULL;
+	rc = usocket_watch_next(fd, &event, sizeof(event));
+	if (rc < 0)
+		return errors_raise_session(errno);
+	if (rc == 0)
+		Py_RETURN_NONE;
+	return Py_BuildValue("(Is)", (unsigned int)event.index,
+		usocket_link_state_name(event.state));
+}
+
+PyObject *links_watch_close(PyObject *module, PyObject *descriptor)
+{
+	int fd;
+
+	(void)module;
+	if (!PyArg_Parse(descriptor, "i", &fd))
+		return NULL;
+	if (close(fd) < 0)
+		return errors_raise(errno);
+	Py_RETURN_NONE;
 }

@@ -14,4 +14,12 @@ PyObject *links_list(PyObject *module, PyObject *unused);
 /* _wait_link(timeout) -> whether a link came up; timeout as in settimeout() */
 PyObject *links_wait(PyObject *module, PyObject *timeout);
 
+/*
+ * _watch_links() -> descriptor that is readable while there are events of links;
+ * _watch_next(fd) -> (index, state's name), None: none yet; _watch_close(fd).
+ */
+PyObject *links_watch(PyObject *module, PyObject *unused);
+PyObject *links_watch_next(PyObject *module, PyObject *descriptor);
+PyObject *links_watch_close(PyObject *module, PyObject *descriptor);
+
 #endif

@@ -61,6 +61,9 @@ static PyMethodDef functions[] = {
 		"-> [(family, type, proto, canonname, sockaddr), ...]" },
 	{ "_links", links_list, METH_NOARGS, NULL },
 	{ "_wait_link", links_wait, METH_O, NULL },
+	{ "_watch_links", links_watch, METH_NOARGS, NULL },
+	{ "_watch_next", links_watch_next, METH_O, NULL },
+	{ "_watch_close", links_watch_close, METH_O, NULL },
 	{ NULL, NULL, 0, NULL },
 };
 

@@ -16,6 +16,10 @@ _next_link = lib.library("i", "usocket_next_link", "ppL")
 _wait_link = lib.library("i", "usocket_wait_link", "i")
 _state_name = lib.library("s", "usocket_link_state_name", "i")
 _info = lib._script("i", "info", "pip")
+_watch_links = lib.library("i", "usocket_watch_links", "")
+_watch_next = lib.library("i", "usocket_watch_next", "ipL")
+# The C library's, which libusocket stands on.
+_close = lib.library("i", "close", "i")
 
 _ETIMEDOUT = 110
 _SIGNAL_UNKNOWN = -32768
@@ -24,6 +28,8 @@ _SIGNAL_UNKNOWN = -32768
 _LINK_SIZE = 600
 _ADDRESS_SIZE = 28
 _INFO_SIZE = 176
+# struct usocket_link_event.
+_EVENT_SIZE = 120
 
 
 def _text(record, offset, size):
@@ -126,6 +132,29 @@ def wait_link(seconds):
             raise lib.error(result, 1)
         if left_ms > 0:
             left_ms = max(0, time.ticks_diff(end, time.ticks_ms()))
+
+
+def watch_links():
+    """A descriptor that is readable while there are events of links."""
+    fd = _with_errno(_watch_links)
+    if fd < 0:
+        raise lib.error(fd, 1)
+    return fd
+
+
+def watch_next(fd):
+    """(index, state's name); None: none yet."""
+    event = bytearray(_EVENT_SIZE)
+    result = _with_errno(_watch_next, lib.int32(fd), event, _EVENT_SIZE)
+    if result < 0:
+        raise lib.error(result, 1)
+    if result == 0:
+        return None
+    return struct.unpack_from("I", event, 0)[0], _state_name(event[4])
+
+
+def watch_close(fd):
+    lib.check(_with_errno(_close, lib.int32(fd)))
 
 
 def tcp(s):
