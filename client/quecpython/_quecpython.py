@@ -4,10 +4,10 @@
 Theory of operation
 
 The modules are plain Python that runs in CPython and MicroPython alike. All
-that they know of links comes from the module usocket: _links(), the links' records out
-of shared memory; _wait_link(), a wait for some link to be up; _watch_links(), a
-wait for some record to change. Nothing is asked of the daemon and nothing is
-kept here, so an answer is as old as its call.
+that they know of links comes from the module usocket: _links(), the links'
+records out of shared memory; _wait_link(), a wait for some link to be up; and
+_watch_links() with its two companions, events of the links' states. Nothing is
+asked of the daemon and nothing is kept here, so an answer is as old as its call.
 
 A link is a profile: profile 1 is the link that carries the default route, the
 others follow in the order of the configuration. net, sim and modem speak of the
@@ -36,7 +36,9 @@ import log
 # How often something is looked at that sends no event.
 POLL_MS = 100
 
-SIM_ABSENT = 0
+# The states in which a link carries packets.
+UP = "up", "degraded"
+
 SIM_READY = 1
 SIM_STARTING = 18
 SIM_INVALID = 20
@@ -70,7 +72,7 @@ def links():
 
 
 def is_up(link):
-    return link["state_name"] in ("up", "degraded")
+    return link["state_name"] in UP
 
 
 def is_modem(link):

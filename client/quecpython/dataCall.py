@@ -5,17 +5,18 @@ Dialling is the daemon's: it keeps its links up by itself, for all programs, so
 what would change a link here is refused.
 
 A thread calls the callback. It lives from the first setCallback() until the
-first change after setCallback(None), and knows of each profile whether it was
-up. A binding that cannot tell of changes (no usocket._watch_links) is looked at
-four times a second.
+first event after setCallback(None), and knows of each link whether it was up.
+While there is no daemon it looks for one now and then.
 """
 
 import _thread
+import select
+
 import usocket
 import utime
 
 import log
-from _quecpython import is_up, links, refused
+from _quecpython import UP, is_up, links, refused
 
 __all__ = ["activate", "deactivate", "getInfo", "getPDPContext", "recordApn",
            "setApn", "setAsynMode", "setAutoActivate", "setAutoConnect", "setCallback",
@@ -25,7 +26,8 @@ IPV4, IPV6, IPV4V6 = 0, 1, 2
 # Quectel's profiles; further ones exist as far as there are links.
 _PROFILES = 3
 
-_LOOK_MS = 250
+# How often a daemon that has gone is looked for.
+_RETRY_MS = 250
 
 # ---- what is known of a profile ---------------------------------------------
 
@@ -84,50 +86,73 @@ def getPDPContext(profileID):
 # ---- the callback -----------------------------------------------------------
 
 class _Watch:
-    """Waits for a change of the links; the daemon may come and go meanwhile."""
+    """What the links' events tell of; the daemon may come and go meanwhile."""
 
     def __init__(self):
-        self.watch = None
-        self.open()
+        self.fd = None
+        # By the link's index: its profile, and whether it was up.
+        self.known = {}
+        # What the first events say has been so before.
+        self.is_first = self.open()
 
     def open(self):
         try:
-            self.watch = usocket._watch_links()
-        except (AttributeError, OSError):
-            self.watch = None
-        return self.watch is not None
-
-    def wait(self):
-        """Returns when there may be something new."""
-        if self.watch is None:
-            # A watch tells of what comes after its begin only.
-            if not self.open():
-                utime.sleep_ms(_LOOK_MS)
-            return
-        try:
-            self.watch.wait(None)
+            self.fd = usocket._watch_links()
         except OSError:
-            # The daemon has gone, so the links have.
-            self.watch.close()
-            self.watch = None
+            return False
+        self.poll = select.poll()
+        self.poll.register(self.fd, select.POLLIN)
+        return True
+
+    def close(self):
+        if self.fd is not None:
+            usocket._watch_close(self.fd)
+            self.fd = None
+
+    def _is_change(self, index, state):
+        before = self.known.get(index)
+        old = before[1] if before else state if self.is_first else 0
+        self.known[index] = _profile(index), state
+        return old != state
+
+    def _end(self):
+        """The daemon has gone, and the links with it."""
+        self.close()
+        self.is_first = False
+        downs = [(profile, 0) for profile, state in self.known.values() if state]
+        self.known = {}
+        return sorted(downs)
+
+    def changes(self):
+        """Waits for events; (profile, state) of what is not as it was."""
+        if self.fd is None and not self.open():
+            utime.sleep_ms(_RETRY_MS)
+            return []
+        self.poll.poll()
+        found = []
+        try:
+            while True:
+                event = usocket._watch_next(self.fd)
+                if event is None:
+                    return found
+                index, name = event
+                if self._is_change(index, 1 if name in UP else 0):
+                    found.append(self.known[index])
+        except OSError:
+            return found + self._end()
+
+
+def _profile(index):
+    found = links()
+    for i in range(len(found)):
+        if found[i]["index"] == index:
+            return i + 1
+    return index + 1
 
 
 _lock = _thread.allocate_lock()
 _callback = None
 _is_watching = False
-
-
-def _states():
-    return [1 if is_up(link) else 0 for link in links()]
-
-
-def _changes(before, now):
-    """(profile, state) of what is not as it was; a profile that is gone is down."""
-    for i in range(max(len(before), len(now))):
-        old = before[i] if i < len(before) else 0
-        new = now[i] if i < len(now) else 0
-        if old != new:
-            yield i + 1, new
 
 
 def _tell(fun, change):
@@ -137,19 +162,18 @@ def _tell(fun, change):
         log.getLogger("dataCall").error("the callback failed: %r", e)
 
 
-def _run(watch, before):
+def _run(watch):
     global _is_watching
     while True:
-        watch.wait()
+        changes = watch.changes()
         with _lock:
             fun = _callback
             if fun is None:
+                watch.close()
                 _is_watching = False
                 return
-        now = _states()
-        for change in _changes(before, now):
+        for change in changes:
             _tell(fun, change)
-        before = now
 
 
 def setCallback(fun):
@@ -164,9 +188,8 @@ def setCallback(fun):
         _callback = fun
         if fun is None or _is_watching:
             return 0
-        # In this order, so that no change falls between.
-        watch = _Watch()
-        _thread.start_new_thread(_run, (watch, _states()))
+        # Before this returns: a change right after it is told of.
+        _thread.start_new_thread(_run, (_Watch(),))
         _is_watching = True
     return 0
 

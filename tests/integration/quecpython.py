@@ -220,6 +220,60 @@ class Played(Scripts, harness.Case):
         out, err = child.communicate("\n", timeout=20)
         self.assertEqual((child.returncode, out, err), (0, "", ""))
 
+    def test_callback_survives_the_daemon(self):
+        child = self.start(self.script("""
+            import dataCall, sys
+            print(dataCall.setCallback(lambda args: print('changed', args)))
+            sys.stdin.readline()
+            """))
+        self.assertEqual(child.stdout.readline(), "0\n")
+        self.link.ready()
+        self.assertEqual(child.stdout.readline(), "changed (1, 1)\n")
+        self.daemon.kill()
+        self.assertEqual(child.stdout.readline(), "changed (1, 0)\n")
+        self.daemon.start()
+        self.link.take()
+        self.link.ready()
+        self.assertEqual(child.stdout.readline(), "changed (1, 1)\n")
+        out, err = child.communicate("\n", timeout=20)
+        self.assertEqual((child.returncode, out, err), (0, "", ""))
+
+    def test_watch(self):
+        """What dataCall's callback stands on."""
+        child = self.start(self.script("""
+            import select, sys, usocket
+            fd = usocket._watch_links()
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            def take():
+                while True:
+                    poll.poll(20000)
+                    event = usocket._watch_next(fd)
+                    if event:
+                        return event
+            index, state = take()
+            print(index, state != 'up', usocket._watch_next(fd))
+            while take() != (index, 'up'):
+                pass
+            print('up')
+            for call, bad in (usocket._watch_next, -1), (usocket._watch_next, 0), \\
+                             (usocket._watch_close, -1), (usocket._watch_next, 'x'), \\
+                             (usocket._watch_close, None):
+                try:
+                    call(bad)
+                    print('no error')
+                except OSError as e:
+                    print(e.args[0])
+                except TypeError:
+                    print('TypeError')
+            usocket._watch_close(fd)
+            """))
+        self.assertEqual(child.stdout.readline(), "0 True None\n")
+        self.link.ready()
+        out, err = child.communicate(timeout=20)
+        self.assertEqual((child.returncode, err), (0, ""))
+        self.assertEqual(out.split(), ["up", "9", "88", "9", "TypeError", "TypeError"])
+
     def test_get_info_follows_the_link(self):
         child = self.start(self.script("""
             import dataCall, sys

@@ -474,62 +474,79 @@ def log_lines():
 
 # ---- the callback -----------------------------------------------------------
 
-class Silent(World):
-    """A World at a real clock, which cannot tell of changes."""
+class Watched(World):
+    """A World at a real clock that tells of changes."""
+
+    FD = 77
 
     def __init__(self, *links):
         World.__init__(self, *links)
+        import _thread
         import time
         self.time = time
-
-    def sleep_ms(self, ms):
-        self.time.sleep(ms / 1000)
-
-    def become(self, *links):
-        self.links = list(links)
-
-
-class Watched(Silent):
-    """One that can."""
-
-    def __init__(self, *links):
-        Silent.__init__(self, *links)
-        import _thread
-        self.changed = _thread.allocate_lock()
-        self.changed.acquire()
+        self.lock = _thread.allocate_lock()
+        self.events = []
         self.n_watches = 0
         # The links of a daemon that comes just when it is asked for a watch.
         self.successor = None
 
+    def sleep_ms(self, ms):
+        self.time.sleep(ms / 1000)
+
     def _watch_links(self):
-        if not self.links and self.successor:
-            self.links = self.successor
-        if not self.links:
-            raise OSError(19, "nobody is there")
-        self.n_watches += 1
-        return self
+        with self.lock:
+            if self.successor:
+                self.links, self.successor = self.successor, None
+            if not self.links:
+                raise OSError(19, "nobody is there")
+            self.n_watches += 1
+            self._add_events()
+            return self.FD
 
-    def wait(self, seconds):
-        self.changed.acquire()
-        if not self.links:
-            raise OSError(103, "gone")
-        return True
+    def _add_events(self):
+        self.events += [(link["index"], link["state_name"]) for link in self.links]
 
-    def close(self):
-        self.n_watches -= 1
+    def _watch_next(self, fd):
+        equal(fd, self.FD)
+        with self.lock:
+            if self.events:
+                return self.events.pop(0)
+            if not self.links:
+                raise OSError(19, "gone")
+            return None
+
+    def _watch_close(self, fd):
+        equal(fd, self.FD)
+        with self.lock:
+            self.n_watches -= 1
 
     def become(self, *links):
-        end = 500
-        while not self.changed.locked() and end:
-            self.time.sleep(0.01)
-            end -= 1
-        Silent.become(self, *links)
-        self.changed.release()
+        with self.lock:
+            self.links = list(links)
+            self._add_events()
+
+
+class Poll:
+    """select.poll()"""
+
+    def __init__(self, world):
+        self.world = world
+
+    def register(self, fd, events):
+        equal((fd, events), (self.world.FD, 1))
+
+    def poll(self):
+        while not self.world.events and self.world.links:
+            self.world.time.sleep(0.002)
 
 
 def watch(world, calls):
     """Lets the callback's calls come into a list, which the second result waits for."""
+    class Select:
+        POLLIN = 1
+        poll = staticmethod(lambda: Poll(world))
     sys.modules["usocket"] = sys.modules["utime"] = world
+    sys.modules["select"] = Select
     fresh("dataCall", "_quecpython")
     import dataCall
     equal(dataCall.setCallback(calls.append), 0)
@@ -547,17 +564,35 @@ def watch(world, calls):
 def callback_is_told_of_changes():
     play()
     calls = []
-    world = Watched(make_link("down"))
+    world = Watched(make_link("down"), make_link("up", index=1))
     dataCall, wait_for = watch(world, calls)
     world.become(make_link("up"))
     wait_for((1, 1))
+    # Neither is a change of that.
     world.become(make_link("degraded"))
-    world.time.sleep(0.05)
-    equal(calls, [])
-    world.become(make_link("down"), make_link("up", index=1))
-    wait_for((1, 0), (2, 1))
     world.become(make_link("up"))
-    wait_for((1, 1), (2, 0))
+    world.become(make_link("down"), make_link("down", index=1))
+    wait_for((1, 0), (2, 0))
+    # However fast it goes.
+    world.become(make_link("up"))
+    world.become(make_link("down"))
+    world.become(make_link("negotiating"))
+    world.become(make_link("up"))
+    wait_for((1, 1), (1, 0), (1, 1))
+
+
+def callback_tells_profiles():
+    play()
+    calls = []
+    links = [make_link("down", default=False), make_link("down", index=1, default=True)]
+    world = Watched(*links)
+    dataCall, wait_for = watch(world, calls)
+    world.become(links[0], dict(links[1], state_name="up"))
+    wait_for((1, 1))
+    world.become(dict(links[0], state_name="up"), dict(links[1], state_name="up"))
+    wait_for((2, 1))
+    world.become()
+    wait_for((1, 0), (2, 0))
 
 
 def callback_survives_the_daemon():
@@ -572,6 +607,15 @@ def callback_survives_the_daemon():
     world.become(make_link("down"))
     wait_for((1, 0))
     equal(world.n_watches, 1)
+
+
+def callback_before_the_daemon():
+    play()
+    calls = []
+    world = Watched()
+    dataCall, wait_for = watch(world, calls)
+    world.successor = [make_link("up")]
+    wait_for((1, 1))
 
 
 def callback_that_fails():
@@ -606,19 +650,9 @@ def callback_is_taken_back():
         world.time.sleep(0.01)
         end -= 1
     equal(calls, [])
+    equal(world.n_watches, 0)
     equal(dataCall.setCallback(calls.append), 0)
     world.become(make_link("down"))
-    wait_for((1, 0))
-
-
-def callback_without_events():
-    play()
-    calls = []
-    world = Silent(make_link("down"))
-    dataCall, wait_for = watch(world, calls)
-    world.become(make_link("up"))
-    wait_for((1, 1))
-    world.become()
     wait_for((1, 0))
 
 
@@ -658,10 +692,11 @@ CASES = {
     "power": (),
     "log_lines": (),
     "callback_is_told_of_changes": (),
+    "callback_tells_profiles": (),
     "callback_survives_the_daemon": (),
+    "callback_before_the_daemon": (),
     "callback_that_fails": (),
     "callback_is_taken_back": (),
-    "callback_without_events": (),
 }
 
 if __name__ == "__main__":
