@@ -212,7 +212,7 @@ class Agent:
 
     def do_fork(self, command):
         """The call in a forked child: its answer is the answer."""
-        return lambda: self.fork(self.do_call(command), None)
+        return lambda: self.fork(lambda: self.do_call(command), None)
 
     def do_pass(self, command):
         """The same on a socket made from the descriptor that the child was sent."""
@@ -220,10 +220,10 @@ class Agent:
 
         def adopt(number):
             self.objects[command["on"]] = self.module.socket(fileno=number)
-            return self.do_call(command)()
+            return self.do_call(command)
         return lambda: self.fork(adopt, s)
 
-    def fork(self, call, passed):
+    def fork(self, prepare, passed):
         import socket as kernel
         ours, theirs = kernel.socketpair()
         read_end, write_end = os.pipe()
@@ -232,7 +232,7 @@ class Agent:
             if passed is not None:
                 passed.close()
             arguments = kernel.recv_fds(theirs, 1, 1)[1] if passed is not None else []
-            os.write(write_end, json.dumps(self.answer(lambda: call(*arguments))).encode())
+            os.write(write_end, json.dumps(self.answer(lambda: prepare(*arguments))).encode())
             os._exit(0)
         os.close(write_end)
         if passed is not None:
@@ -251,9 +251,12 @@ class Agent:
 
     # ---- answers ----
 
-    def answer(self, call):
+    def answer(self, prepare):
+        """What comes out of prepare()(), and how long the second call took."""
         start = now_us()
         try:
+            call = prepare()
+            start = now_us()
             value = call()
         except Exception as e:
             us = since_us(start)
@@ -285,9 +288,9 @@ class Agent:
         if command["thread"]:
             self.tell({"begun": True}, number)
 
-        def call():
-            return getattr(self, "do_" + command["do"])(command)()
-        self.tell(self.answer(call), number)
+        def prepare():
+            return getattr(self, "do_" + command["do"])(command)
+        self.tell(self.answer(prepare), number)
 
     def main(self):
         while True:

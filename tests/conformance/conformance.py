@@ -118,7 +118,7 @@ class Lane:
     def run(self, case):
         """Runs one case: None, or what went wrong."""
         faulthandler.dump_traceback_later(CASE_S * harness.time_scale(), exit=True)
-        stage = self.shared.get(case.daemon) or stages.own_stage(case.daemon)
+        stage = self.shared.get(case.daemon) or stages.own_stage(case.daemon, self.number)
         log_start = stage.daemon.log_size()
         agent, trouble = None, None
         try:
@@ -208,7 +208,8 @@ def run_all(chosen, cases):
     try:
         shared["main"] = stages.main_stage(tun)
         shared["nolink"] = stages.nolink_stage()
-        harness.eventually(is_up, what="the stack answers the kernel")
+        harness.eventually(lambda: stages.is_answered(tun.STACK[4]),
+                           what="the stack answers the kernel")
         lanes = [(r, harness.Child(run_lane, n, r, shared, cases))
                  for n, r in enumerate(chosen)]
         return {r.name: child.result() for r, child in lanes}, end_stages(shared)
@@ -216,14 +217,6 @@ def run_all(chosen, cases):
         for stage in shared.values():
             stage.daemon.close()
         harness.end_leftovers(harness.temporary_folder())
-
-
-def is_up():
-    import errno
-    import socket
-    with socket.socket() as s:
-        s.settimeout(0.05)
-        return s.connect_ex((harness.Tun.STACK[4], 1)) == errno.ECONNREFUSED
 
 
 def end_stages(shared):

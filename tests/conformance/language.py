@@ -37,7 +37,7 @@ import re
 
 import harness
 
-BEST_OF = 8
+BEST_OF = 12
 WITHIN_S = 0.05
 EARLY_S = 0.001
 EVENTUALLY_S = 10

@@ -6,18 +6,20 @@
     own [KEY=VALUE]  the case's alone, without a link: inside the stack only.
                      KEY: SECTION.KEY of the configuration
     link [KEY=VALUE] the case's alone: `link` is its far side
-
-"fast" behind the last two: the daemon's clock runs a hundred times faster.
+    fast             the case's alone: a TUN, and a daemon whose clock runs a
+                     hundred times faster; `link` is the far side
 """
 
+import errno
 import os
+import socket
 
 import fakedns
 import fakelink
 import harness
 import usock
 
-from peers import Hand
+from peers import Hand, Host
 
 ADDRESS, OTHER, GATEWAY = "10.8.0.2", "10.8.0.3", "10.8.0.1"
 ZONE = {
@@ -62,6 +64,12 @@ class Link:
         self.socket = None
         self.port = 7000
 
+    def config(self):
+        return self.fake.config()
+
+    def env(self):
+        return self.fake.env()
+
     def up(self, address=ADDRESS):
         self.fake.take()
         self.change(address)
@@ -92,12 +100,52 @@ class Link:
         self.fake.close()
 
 
-def fast_clock():
-    """What makes a daemon's clock faster (fastclock.c); made by make check."""
-    path = os.path.join(os.environ["USOCKETD_BUILDDIR"], "tests", "integration", ".libs",
-                        "fastclock.so")
-    before = os.environ.get("USOCKETD_SANITIZER_PRELOAD", "")
-    return {"LD_PRELOAD": f"{before} {path}".strip(), "FASTCLOCK": "100"}
+class FastTun(harness.Tun):
+    """A TUN of one lane."""
+
+    def __init__(self, lane):
+        self.DEVICE = f"ust{lane + 1}"
+        self.STACK = {4: f"10.20.{lane}.2", 6: f"fd20:{lane}::2"}
+        self.KERNEL = {4: f"10.20.{lane}.1", 6: f"fd20:{lane}::1"}
+        super().__init__()
+        self.hand = f"10.20.{lane}.77"
+
+
+class FastLink:
+    """The far side of a link whose daemon is in a hurry."""
+
+    def __init__(self, lane):
+        self.tun = FastTun(lane)
+        self.hosts = []
+
+    def config(self):
+        return self.tun.config()
+
+    def env(self):
+        """fastclock.so is made by make check."""
+        path = os.path.join(os.environ["USOCKETD_BUILDDIR"], "tests", "integration", ".libs",
+                            "fastclock.so")
+        before = os.environ.get("USOCKETD_SANITIZER_PRELOAD", "")
+        return {"LD_PRELOAD": f"{before} {path}".strip(), "FASTCLOCK": "100"}
+
+    def up(self):
+        harness.eventually(lambda: is_answered(self.tun.STACK[4]))
+
+    def hand(self):
+        self.hosts.append(Host(self.tun.DEVICE, self.tun.hand))
+        return Hand(self.hosts[-1], self.tun.hand, 7000)
+
+    def close(self):
+        for host in self.hosts:
+            host.close()
+        self.tun.close()
+
+
+def is_answered(ip):
+    """The kernel drops what it sends until it has seen that a device has a carrier."""
+    with socket.socket() as s:
+        s.settimeout(0.05)
+        return s.connect_ex((ip, 1)) == errno.ECONNREFUSED
 
 
 def main_stage(tun):
@@ -110,31 +158,28 @@ def main_stage(tun):
     return Stage(daemon.start(), True, dns=dns)
 
 
-def _linkless(sections, env, **more):
+def _linkless(sections, **more):
     return harness.Daemon({"link net0": {"driver": "slirp"},
                            "resolver": {"hosts": "none", "timeout": 1, "servers": "127.0.0.1"},
-                           **sections}, env={"USOCKETD_LIBEXECDIR": "/nowhere", **env}, **more).start()
+                           **sections}, env={"USOCKETD_LIBEXECDIR": "/nowhere"}, **more).start()
 
 
 def nolink_stage():
-    return Stage(_linkless({}, {}, name="nolink"), True)
+    return Stage(_linkless({}, name="nolink"), True)
 
 
-def own_stage(text):
+def own_stage(text, lane):
     """The stage of one case, by what stands behind `daemon`."""
     name, *settings = text.split()
-    sections, env = {}, {}
+    sections = {}
     for setting in settings:
         key, _, value = setting.partition("=")
         section, _, key = key.rpartition(".")
-        if setting == "fast":
-            env.update(fast_clock())
-        else:
-            sections.setdefault(section, {})[key] = value
+        sections.setdefault(section, {})[key] = value
     if name == "own":
-        return Stage(_linkless(sections, env, name="own"), False)
-    link = Link()
-    daemon = harness.Daemon({"link net0": link.fake.config(), **sections},
-                            env={**link.fake.env(), **env}, name="link")
+        return Stage(_linkless(sections, name="own"), False)
+    link = FastLink(lane) if name == "fast" else Link()
+    daemon = harness.Daemon({"link net0": link.config(), **sections}, env=link.env(),
+                            name=name)
     link.socket = daemon.socket
     return Stage(daemon.start(), False, link=link)

@@ -17,6 +17,8 @@ from agents import Module, Repeated
 from language import Failure, RemoteError
 from peers import GUARD_S, Hand, Host, KernelSocket
 
+# A buffer that has no room for so long is full.
+FULL_MS = 100
 IN, OUT, ERR, HUP, NVAL, RDHUP = 1, 4, 8, 16, 32, 0x2000
 
 
@@ -125,6 +127,18 @@ class Vocabulary:
 
     def port_of(self, s):
         return s.getsockname()[1]
+
+    def fill(self, s):
+        """Sends on a non-blocking socket until there is room no more, for now."""
+        def is_full():
+            try:
+                while True:
+                    s.send(Repeated(b"x", 1000000))
+            except RemoteError as e:
+                if e.number != errno.EAGAIN:
+                    raise
+            return self.poll(s, OUT, FULL_MS) == 0
+        harness.eventually(is_full, 10)
 
     def count_datagrams(self, s):
         """Takes datagrams until none is left: how many."""
@@ -277,7 +291,7 @@ class Vocabulary:
             "poll_after_close forked passed buffer view array contents forget other printed "
             "number_after_with kernel_tcp listener kernel_udp closed_port closed_udp_port hand "
             "hand_connected is_refused_by_stack kill_daemon become count_datagrams script flush "
-            "requests callback called").split()}
+            "requests callback called fill").split()}
         return {
             **own, "m": self.module, "lane": self.lane, "big": Repeated, "link": stage.link, "daemon": stage.daemon,
             "dns": stage.dns, "socket": self.module.socket,
