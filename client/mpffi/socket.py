@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The module socket: MicroPython's shapes."""
 
-from usocket_ffi import base, lib, names
+from usocket_ffi import base, lib, names, polling
 
 lib.give_constants(__name__)
 
@@ -26,5 +26,4 @@ def getaddrinfo(host, port, *hints):
 
 
 def poll():
-    from usocket_ffi import polling
     return polling.Poll()

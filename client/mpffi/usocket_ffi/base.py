@@ -19,10 +19,19 @@ import io
 import struct
 import uctypes
 
-from usocket_ffi import lib, names
+from usocket_ffi import info, lib, names
+
+# Modules are loaded at once, not when they are needed first: two threads might
+# need them at the same time, and the second would find half a module.
+try:
+    from _thread import allocate_lock
+    from usocket_ffi import callback
+except ImportError:  # an interpreter without threads
+    allocate_lock = callback = None
 
 _EINVAL = -22
 _EOPNOTSUPP = -95
+_ENOPROTOOPT = 92
 _EBADF = lib.EBADF
 _EAGAIN = lib.EAGAIN
 _EINTR = lib.EINTR
@@ -70,11 +79,6 @@ def _disarm(file):
     if file is not None:
         uctypes.bytearray_at(id(file) + _NUMBER_AT, 4)[:] = b"\xff\xff\xff\xff"
 
-
-try:
-    from _thread import allocate_lock
-except ImportError:
-    allocate_lock = None
 
 # Structs of sockets that had pushed back bytes: (struct, id of the socket).
 _with_pending = {}
@@ -438,7 +442,8 @@ class Socket(io.IOBase):
     # ---- options and states
 
     def _callback(self, function):
-        from usocket_ffi import callback
+        if callback is None:
+            raise OSError(_ENOPROTOOPT)
         callback.set(self, function)
 
     def setsockopt(self, level, option, value):
@@ -456,7 +461,6 @@ class Socket(io.IOBase):
     def getsockopt(self, level, option, size=None):
         level, option = lib.int32(level), lib.int32(option)
         if size is None and lib.is_tcp_info(level, option):
-            from usocket_ffi import info
             return info.tcp(self._s)
         n = 4 if size is None else lib.int32(size)
         if not 0 < n <= _OPTION_MAX:

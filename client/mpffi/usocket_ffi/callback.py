@@ -5,7 +5,8 @@ A thread waits in epoll(7), edge-triggered: it reports each arrival once, also
 if nobody has read the one before. It never calls the function itself, but has
 the interpreter's scheduler do it, in the main thread, between two instructions.
 A main thread that sleeps meanwhile gets a signal that does nothing but end its
-system call; interpreters run what is scheduled then and go on sleeping.
+system call; interpreters run what is scheduled then and go on sleeping. The
+signal may come just before the call, so it is sent again until the function ran.
 
 Interpreters without a lock of their own (Unix' has none) do not guard dicts
 against two threads, so there is a lock here. The scheduler may call a function
@@ -28,7 +29,7 @@ _EPOLL_CTL_MOD = 3
 _EVENTS = 1 | 0x2000 | 1 << 31  # EPOLLIN, EPOLLRDHUP, EPOLLET
 _SIGURG = 23
 _EINTR = 4
-_FULL_PAUSE_MS = 1
+_RETRY_MS = 10
 
 _process = ffi.open(None)
 _epoll_create = _process.func("i", "epoll_create1", "i")
@@ -66,14 +67,18 @@ def _schedule(watch):
             micropython.schedule(_run, watch)
             break
         except RuntimeError:  # its queue is full
-            time.sleep_ms(_FULL_PAUSE_MS)
-    _kill(_pid(), _SIGURG)
+            _kill(_pid(), _SIGURG)
+            time.sleep_ms(_RETRY_MS)
 
 
 def _wait():
     event = bytearray(16)
+    scheduled = []
     while True:
-        n = _epoll_wait(_epoll, event, 1, -1)
+        scheduled = [watch for watch in scheduled if watch.is_scheduled]
+        if scheduled:
+            _kill(_pid(), _SIGURG)
+        n = _epoll_wait(_epoll, event, 1, _RETRY_MS if scheduled else -1)
         if n < 0 and os.errno() != _EINTR:
             return
         if n <= 0:
@@ -84,6 +89,7 @@ def _wait():
             watch = _watches.get(fd)
         if watch and not watch.is_scheduled:
             _schedule(watch)
+            scheduled.append(watch)
 
 
 def _event(fd):
@@ -119,10 +125,10 @@ def set(socket, function):
     drop(socket)
     if function is None:
         return
-    if _epoll < 0:
-        _start()
     fd = socket.fileno()
     with _lock:
+        if _epoll < 0:
+            _start()
         _watches[fd] = _Watch(fd, socket, function)
     socket._watched = True
     if _epoll_ctl(_epoll, _EPOLL_CTL_ADD, fd, _event(fd)) < 0:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The module usocket: QuecPython's shapes."""
 
-from usocket_ffi import base, lib, names
+from usocket_ffi import base, info, lib, names, polling
 
 lib.give_constants(__name__)
 
@@ -25,17 +25,14 @@ def getaddrinfo(host, port, *hints):
 
 
 def poll():
-    from usocket_ffi import polling
     return polling.Poll()
 
 
 def _links():
-    from usocket_ffi import info
     return info.links()
 
 
 def _wait_link(seconds):
-    from usocket_ffi import info
     return info.wait_link(seconds)
 
 
