@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The modules over ffi inside MicroPython: collector, threads, signals, asyncio, tls."""
+"""
+What is special to the modules over ffi; the rest is shown by
+micropython_module.py and by the conformance suite.
+"""
 
-import os
 import signal
-import ssl
-import subprocess
 
 import usock
 
-from ffi_calls import PRELUDE
-from ffi_support import FfiCase
-from harness import Call
+from ffi_support import PRELUDE, FfiCase
 from runner import rows
 
 
 class Life(FfiCase):
-    def check(self, code, *arguments):
-        self.assertEqual(self.run_script(PRELUDE + code, *arguments), "")
-
     @rows("G10")
     def test_collector_closes(self):
         self.check("""
@@ -138,190 +133,60 @@ for read in lambda: s.read(100), lambda: s.readinto(bytearray(100)), s.readline:
         return (mine.bytes_received, mine.receive_queue) == (n, 0) and self.sleeps(child.pid)
 
 
-class Threads(FfiCase):
-    check = Life.check
-
-    @rows("G10", "K15", "X9")
-    def test_close_wakes_what_another_thread_waits_for(self):
+class Shapes(FfiCase):
+    def test_buffers_count_in_bytes_and_must_fit(self):
         self.check("""
-import _thread
-silent = sys.argv[1], 7
-l = usocket.socket(); l.bind(("127.0.0.1", 0)); l.listen()
-s, other = pair()
-c, another = pair()
-u = usocket.socket(2, 2); u.bind(("127.0.0.1", 0))
-k = usocket.socket()
-for x, f in (l, l.accept), (s, lambda: s.recv(1)), (c, c.readline), (u, lambda: u.recvfrom(1)), (
-        k, lambda: k.connect(silent)):
-    def close():
-        time.sleep(0.2)
-        x.close()
-    _thread.start_new_thread(close, ())
-    takes(0.2, lambda: fails(9, f))
-""", self.silent)
+import array
+s, c = pair()
+for data in b"ab", bytearray(b"ab"), memoryview(b"xaby")[1:3], array.array("H", [1]):
+    assert s.send(data) == 2
+assert c.read(8) == b"ababab\\x01\\x00"
+numbers = array.array("H", [0] * 3)
+s.send(b"123456"); assert c.readinto(numbers) == 6 and numbers[2] == 0x3635
+s.send(b"12"); assert c.readinto(memoryview(numbers)[1:2]) == 2 and numbers[1] == 0x3231
+for bad in memoryview(b"const"), "str", [0]:
+    raises(TypeError, c.readinto, bad)
+for bad in [1], (1,), {}, lambda: 1:
+    raises(TypeError, s.send, bad)
+raises(ValueError, s.connect, ("127.0.0.1\\x00x", 1))
+raises(ValueError, usocket.getaddrinfo, "127.0.0.1\\x00x", 1)
+""")
 
-    def test_threads_share_the_library(self):
+    def test_descriptor_of_another_becomes_a_socket(self):
         self.check("""
-import _thread
-done = []
-lock = _thread.allocate_lock()
-def echo(c):
-    while True:
-        line = c.readline()
-        if not line:
-            break
-        c.write(line)
-    with lock: done.append(1)
-def ask(s):
-    for i in range(200):
-        s.write(b"line %d\\n" % i)
-        assert s.readline() == b"line %d\\n" % i
-    s.close()
-    with lock: done.append(1)
-pairs = [pair() for i in range(4)]
-for s, c in pairs:
-    _thread.start_new_thread(echo, (c,))
-    _thread.start_new_thread(ask, (s,))
-for i in range(300):
-    gc.collect()
-    time.sleep(0.05)
-    if len(done) == 8:
-        break
-assert len(done) == 8, done
+import ffi, os
+dup = ffi.open(None).func("i", "dup", "i")
+s, c = pair()
+for module in usocket, socket:
+    twin = module.socket(fileno=dup(s.fileno()))
+    assert twin.getsocketsta() == 4 and twin.send(b"x") == 1 and c.recv(1) == b"x"
+    twin.close()
+with open(sys.argv[0]) as f:
+    fails(88, lambda: usocket.socket(fileno=f.fileno()))
+    assert f.read(1)
+fails(9, lambda: usocket.socket(fileno=999))
+raises(TypeError, lambda: usocket.socket(fileno="1"))
+assert s.send(b"x") == 1
 """)
 
     @rows("O5")
-    def test_callback(self):
+    def test_callbacks_end_with_their_sockets(self):
         self.check("""
-import _thread
-s, c = pair()
-calls = []
-def on_readable(x):
-    calls.append((x is c, x.recv(9)))
-c.setsockopt(usocket.SOL_SOCKET, 20, on_readable)
-s.send("a"); time.sleep(0.3)
-assert calls == [(True, b"a")], calls
-def later():
-    time.sleep(0.2)
-    s.send("b")
-_thread.start_new_thread(later, ())
-u = usocket.socket(2, 2); u.bind(("127.0.0.1", 0)); u.settimeout(1)
-fails(110, u.recv, 1)                   # a wait of ours lets it run
-assert calls[1:] == [(True, b"b")], calls
-_thread.start_new_thread(later, ())
-begin = time.ticks_ms(); time.sleep(1)  # and so does sleeping
-assert time.ticks_diff(time.ticks_ms(), begin) >= 999
-assert calls[2:] == [(True, b"b")], calls
-c.setsockopt(1, 20, None)
-s.send("c"); time.sleep(0.2)
-assert len(calls) == 3 and c.recv(9) == b"c"
-for bad in 1, "x":
-    raises(TypeError, c.setsockopt, 1, 20, bad)
+from usocket_ffi import callback
 l = usocket.socket(); l.bind(("127.0.0.1", 0)); l.listen()
 made = []
 l.setsockopt(1, 20, lambda x: made.append(x.accept()[0]))
 for i in range(5):
-    usocket.socket().connect(l.getsockname()); time.sleep(0.1)
+    usocket.socket().connect(l.getsockname())
+    time.sleep(0.1)
 assert len(made) == 5, made
+def close(x):
+    x.close()
+s, c = pair()
+c.setsockopt(1, 20, close)
+s.send(b"x")
+time.sleep(0.2)
+assert c.fileno() == -1
 l.close()
-from usocket_ffi import callback
 assert not callback._watches
 """)
-
-
-class Loops(FfiCase):
-    check = Life.check
-
-    def test_asyncio_echo(self):
-        self.check("""
-import asyncio
-from random import getrandbits
-N = 100
-async def serve(reader, writer):
-    while True:
-        line = await reader.readline()
-        if not line:
-            break
-        writer.write(line); await writer.drain()
-    writer.close(); await writer.wait_closed()
-async def ask(i):
-    reader, writer = await asyncio.open_connection("127.0.0.1", 8000)
-    for n in range(3):
-        data = b"%d:" % i + b"x" * getrandbits(10) + b"\\n"
-        writer.write(data[:5]); await writer.drain()
-        writer.write(data[5:]); await writer.drain()
-        assert await reader.readline() == data
-    writer.close(); await writer.wait_closed()
-async def main():
-    server = await asyncio.start_server(serve, "127.0.0.1", 8000, 255)
-    await asyncio.gather(*[ask(i) for i in range(N)])
-    server.close(); await server.wait_closed()
-asyncio.run(main())
-""")
-
-    def test_idle_poll_uses_no_cpu(self):
-        out = self.run_script(PRELUDE + """
-import select
-pairs = [pair() for i in range(50)]
-p = select.poll()
-for s, c in pairs:
-    p.register(s, select.POLLIN); p.register(c, select.POLLIN)
-def ticks():
-    return sum(int(n) for n in open("/proc/self/stat").read().split(")")[1].split()[11:13])
-begin = ticks()
-assert p.poll(3000) == []
-print(ticks() - begin)
-""")
-        self.assertLessEqual(int(out), 2)
-
-    def test_select_wakes_for_what_arrives(self):
-        self.check("""
-import select
-s, c = pair()
-p = select.poll(); p.register(c, select.POLLIN)
-assert p.poll(0) == []
-s.send("x")
-assert p.poll(5000) == [(c, 1)] and c.recv(1) == b"x"
-s.close()
-assert p.poll(5000)[0][1] & 1
-""")
-
-    def test_tls(self):
-        folder = self.daemon.folder
-        pem = os.path.join(folder, "server.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                        "-subj", "/CN=peer.test", "-keyout", pem, "-out", pem + ".crt"],
-                       check=True, stderr=subprocess.DEVNULL)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pem + ".crt", pem)
-        listener = self.kernel_listener()
-
-        def serve(times):
-            for _ in range(times):
-                with context.wrap_socket(self.accept_kernel(listener), server_side=True) as s:
-                    line = b""
-                    while not line.endswith(b"\n"):
-                        line += s.recv(100)
-                    s.sendall(b"got " + line + bytes(20000))
-
-        peer = Call(serve, 3)
-        self.check("""
-import asyncio, tls
-address = sys.argv[1], int(sys.argv[2])
-context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-context.verify_mode = tls.CERT_NONE
-for module in usocket, socket:
-    s = module.socket(); s.connect(address)
-    t = context.wrap_socket(s, server_hostname="peer.test")
-    t.write(b"line\\n")
-    assert t.read(9) == b"got line\\n" and len(t.read(20000)) == 20000
-    t.close()
-    assert s.fileno() == -1
-async def main():
-    reader, writer = await asyncio.open_connection(*address, context)
-    writer.write(b"line\\n"); await writer.drain()
-    assert await reader.readexactly(20009) == b"got line\\n" + bytes(20000)
-    writer.close(); await writer.wait_closed()
-asyncio.run(main())
-""", *self.address_of(listener))
-        peer.result()

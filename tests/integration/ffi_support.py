@@ -9,6 +9,39 @@ import unittest
 
 import harness
 
+# What scripts begin with.
+PRELUDE = """
+import gc, sys, time
+import usocket, socket
+
+def raises(kind, f, *arguments):
+    try:
+        f(*arguments)
+    except kind as e:
+        return e
+    raise AssertionError("no %s of %s" % (kind, arguments))
+
+def fails(number, f, *arguments):
+    e = raises(OSError, f, *arguments)
+    assert e.args[0] == number, e.args
+
+def takes(seconds, f, *arguments):
+    begin = time.ticks_ms()
+    f(*arguments)
+    took = time.ticks_diff(time.ticks_ms(), begin)
+    assert seconds * 1000 - 1 <= took < seconds * 1000 + 3000, took
+
+def pair(module=usocket):
+    l = module.socket()
+    l.bind(("127.0.0.1", 0))
+    l.listen()
+    s = module.socket()
+    s.connect(l.getsockname())
+    made = l.accept()
+    l.close()
+    return s, made[0]
+"""
+
 
 class Ffi:
     """The stock interpreter, with the launcher of the build on the modules of the source."""
@@ -79,3 +112,7 @@ class FfiCase(harness.TunCase):
         code, out, err = self.launch(self.script(code), *map(str, arguments), **options)
         self.assertEqual((code, err), (0, ""), out)
         return out
+
+    def check(self, code, *arguments):
+        """Runs a script of assertions: it must say nothing."""
+        self.assertEqual(self.run_script(PRELUDE + code, *arguments), "")

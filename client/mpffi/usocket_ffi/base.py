@@ -164,7 +164,7 @@ class Socket(io.IOBase):
 
     _watched = False  # callback.py has a function for it
 
-    def __init__(self, af=names.AF_INET, type=names.SOCK_STREAM, proto=-1):
+    def __init__(self, af=names.AF_INET, type=names.SOCK_STREAM, proto=-1, *, fileno=None):
         self._s = s = bytearray(lib.SCRIPT_SIZE)
         self._file = None
         lib.init(s)
@@ -173,9 +173,13 @@ class Socket(io.IOBase):
         if _with_pending:
             _with_lock(_free_pending_of_lost, s)
         af, type, proto = lib.int32(af), lib.int32(type), lib.int32(proto)
+        fd = None if fileno is None else lib.int32(fileno)
         lib.hold()
         try:
-            result = lib.open_socket(s, af, type, proto)
+            if fd is None:
+                result = lib.open_socket(s, af, type, proto)
+            else:
+                result = lib.adopt(s, fd)
             if result == 0:
                 self._guard()
         finally:

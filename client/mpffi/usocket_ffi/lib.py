@@ -66,6 +66,7 @@ release = _script("v", "release_interrupts", "")
 
 init = _script("v", "init", "p")
 open_socket = _script("i", "open", "piii")
+adopt = _script("i", "adopt", "pi")
 close = _script("i", "close", "p")
 detach = _script("i", "detach", "p")
 fileno = _script("i", "fileno", "p")

@@ -37,17 +37,14 @@ def _wait_link(seconds):
 
 
 def _watch_links():
-    from usocket_ffi import info
     return info.watch_links()
 
 
 def _watch_next(fd):
-    from usocket_ffi import info
     return info.watch_next(fd)
 
 
 def _watch_close(fd):
-    from usocket_ffi import info
     return info.watch_close(fd)
 
 
