@@ -331,6 +331,20 @@ static int get_info(const struct option_get *get)
 	return option_get_tcp_info(get->h, get->value, get->len);
 }
 
+/* Only an IPv6 address can carry the index of a link; it may be "any". */
+static struct address interface_of(const struct ip_mreqn *request)
+{
+	struct address interface = { .family = ADDRESS_IPV4 };
+
+	memcpy(interface.ip, &request->imr_address, sizeof(request->imr_address));
+	if (request->imr_ifindex > 0)
+		interface = (struct address){
+			.family = ADDRESS_IPV6,
+			.scope = (uint32_t)request->imr_ifindex,
+		};
+	return interface;
+}
+
 static int set_group(const struct option_set *set, const struct address *group,
 	const struct address *interface)
 {
@@ -345,10 +359,10 @@ static int set_group(const struct option_set *set, const struct address *group,
 	return holder_request(set->h, &call);
 }
 
+/* The interface of a membership is told by address, link index, or not at all. */
 static int set_membership4(const struct option_set *set)
 {
-	struct address group = { .family = ADDRESS_IPV4 };
-	struct address interface = { .family = ADDRESS_IPV4 };
+	struct address group = { .family = ADDRESS_IPV4 }, interface;
 	struct ip_mreqn request = { .imr_ifindex = 0 };
 
 	if (set->len < sizeof(struct ip_mreq))
@@ -357,9 +371,7 @@ static int set_membership4(const struct option_set *set)
 	memcpy(&request, set->value,
 		set->len < sizeof(request) ? sizeof(struct ip_mreq) : sizeof(request));
 	memcpy(group.ip, &request.imr_multiaddr, sizeof(request.imr_multiaddr));
-	memcpy(interface.ip, &request.imr_address, sizeof(request.imr_address));
-	if (request.imr_ifindex > 0)
-		interface.scope = (uint32_t)request.imr_ifindex;
+	interface = interface_of(&request);
 	if (!address_is_multicast(&group))
 		return -EINVAL;
 	return set_group(set, &group, &interface);
@@ -381,7 +393,62 @@ static int set_membership6(const struct option_set *set)
 	return set_group(set, &group, &interface);
 }
 
-/* The interface of a membership is told by address, link index, or not at all. */
+static int set_interface(const struct option_set *set, const struct address *interface)
+{
+	struct session_call call = holder_call(set->h, usp_Request_socket_set_option_tag);
+	usp_SocketSetOption *body = &call.request.body.socket_set_option;
+
+	body->option = set->row->wire;
+	body->has_interface = true;
+	address_to_proto(interface, &body->interface);
+	return holder_request(set->h, &call);
+}
+
+/* Like Linux: an address, or what a membership is given with. */
+static int set_multicast_if4(const struct option_set *set)
+{
+	struct ip_mreqn request = { .imr_ifindex = 0 };
+	struct address interface;
+	int r;
+
+	if (set->len < sizeof(struct in_addr))
+		return -EINVAL;
+	if (set->len < sizeof(struct ip_mreq))
+		memcpy(&request.imr_address, set->value, sizeof(struct in_addr));
+	else
+		memcpy(&request, set->value,
+			set->len < sizeof(request) ? sizeof(struct ip_mreq) : sizeof(request));
+	interface = interface_of(&request);
+	r = set_interface(set, &interface);
+	return r == -ENODEV ? -EADDRNOTAVAIL : r;
+}
+
+static int set_multicast_if6(const struct option_set *set)
+{
+	struct address interface = { .family = ADDRESS_IPV6 };
+	int value, r = load_int(set, &value);
+
+	if (r < 0)
+		return r;
+	if (value < 0)
+		return -ENODEV;
+	interface.scope = (uint32_t)value;
+	return set_interface(set, &interface);
+}
+
+static int get_multicast_if4(const struct option_get *get)
+{
+	struct in_addr ip = { .s_addr = htonl(INADDR_ANY) };
+	struct table_link link;
+	int value, r = get_wire(get->h, get->row->wire, &value);
+
+	if (r < 0)
+		return r;
+	if (value > 0 && session_read_link((uint32_t)value - 1, &link) == 0)
+		memcpy(&ip, link.address4.ip, sizeof(ip));
+	return option_store(get->value, get->len, &ip, sizeof(ip));
+}
+
 static int set_wait_link(const struct option_set *set)
 {
 	int value, r = load_int(set, &value);
@@ -425,6 +492,8 @@ static const struct option_row rows[] = {
 	{ IPPROTO_IP, IP_MULTICAST_TTL, set_ip_number, get_int, WIRE(MULTICAST_TTL),
 		.number = DEFAULT_MULTICAST_TTL },
 	{ IPPROTO_IP, IP_MULTICAST_LOOP, set_flag, get_int, WIRE(MULTICAST_LOOP) },
+	{ IPPROTO_IP, IP_MULTICAST_IF, set_multicast_if4, get_multicast_if4,
+		WIRE(MULTICAST_INTERFACE) },
 	{ IPPROTO_IP, IP_ADD_MEMBERSHIP, set_membership4, NULL, WIRE(JOIN_GROUP) },
 	{ IPPROTO_IP, IP_DROP_MEMBERSHIP, set_membership4, NULL, WIRE(LEAVE_GROUP) },
 	{ IPPROTO_IP, IP_MTU, NULL, get_mtu, 0, 0 },
@@ -435,6 +504,8 @@ static const struct option_row rows[] = {
 	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, set_ip_number, get_int, WIRE(MULTICAST_TTL),
 		.number = DEFAULT_MULTICAST_TTL },
 	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP, set_flag, get_int, WIRE(MULTICAST_LOOP) },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_IF, set_multicast_if6, get_int,
+		WIRE(MULTICAST_INTERFACE) },
 	{ IPPROTO_IPV6, IPV6_JOIN_GROUP, set_membership6, NULL, WIRE(JOIN_GROUP) },
 	{ IPPROTO_IPV6, IPV6_LEAVE_GROUP, set_membership6, NULL, WIRE(LEAVE_GROUP) },
 	{ IPPROTO_IPV6, IPV6_MTU, NULL, get_mtu, 0, 0 },

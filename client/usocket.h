@@ -294,15 +294,17 @@ ssize_t usocket_recvmsg_timeout(int fd, struct msghdr *message, int flags, int t
  *               TCP_QUICKACK (a hint without effect)
  * IPPROTO_IP    IP_TTL, IP_TOS, IP_MULTICAST_TTL, IP_MULTICAST_LOOP,
  *               IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP (ip_mreq or ip_mreqn),
- *               IP_MTU (get)
+ *               IP_MULTICAST_IF (in_addr, ip_mreq or ip_mreqn), IP_MTU (get)
  * IPPROTO_IPV6  IPV6_V6ONLY, IPV6_UNICAST_HOPS, IPV6_TCLASS,
  *               IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP, IPV6_JOIN_GROUP,
- *               IPV6_LEAVE_GROUP (interface: link index + 1), IPV6_MTU (get)
+ *               IPV6_LEAVE_GROUP, IPV6_MULTICAST_IF (interface: link index + 1),
+ *               IPV6_MTU (get)
  * SOL_USOCKET   below
  *
  * Errors: ENOPROTOOPT for any other level or option and for options of another
  * socket type, EINVAL (value out of range, length too short), EFAULT (NULL),
- * EDOM, EADDRNOTAVAIL (membership: no such group joined or no such interface),
+ * EDOM, EADDRNOTAVAIL (membership: no such group joined; IP_MULTICAST_IF: no such
+ * interface), ENODEV (membership, IPV6_MULTICAST_IF: no such interface),
  * EADDRINUSE (joined already), ENOBUFS.
  */
 int usocket_setsockopt(int fd, int level, int option, const void *value, socklen_t len);

@@ -269,8 +269,7 @@ static err_t group_apply(const struct dgram_group *g, bool join)
 	return err;
 }
 
-/* The netif the client means: by its link's index, by address, or all (NULL). */
-static int group_netif(struct usock *s, const struct address *interface, struct netif **out)
+int dgram_find_interface(struct usock *s, const struct address *interface, struct netif **out)
 {
 	struct usocketd *daemon = s->registry->daemon;
 	struct netif *netif;
@@ -343,7 +342,7 @@ int dgram_set_group(struct usock *s, bool join, const struct address *group,
 
 	if (group->family != s->record.family)
 		return -EINVAL;
-	r = group_netif(s, interface, &netif);
+	r = dgram_find_interface(s, interface, &netif);
 	if (r < 0)
 		return r;
 	inet_to_lwip(s->registry->daemon, group, &address);
@@ -358,6 +357,31 @@ int dgram_set_group(struct usock *s, bool join, const struct address *group,
 	if (g)
 		return -EADDRINUSE;
 	return n >= DGRAM_GROUPS_MAX ? -ENOBUFS : group_join(d, &address, netif);
+}
+
+/* A scope in the destination goes before the socket's option. */
+static struct netif *multicast_netif_of(struct dgram_socket *d, const struct address *to)
+{
+	struct usocketd *daemon = d->base.registry->daemon;
+	uint32_t link = (uint32_t)socket_option(&d->base,
+		usp_Option_OPTION_MULTICAST_INTERFACE);
+
+	if (!address_is_multicast(to) || to->scope > 0 || link == 0 || link > daemon->n_links)
+		return NULL;
+	return link_netif(daemon->links[link - 1]);
+}
+
+bool dgram_can_route(struct dgram_socket *d, const ip_addr_t *local, const struct address *to,
+	uint8_t *multicast_netif)
+{
+	struct netif *netif = multicast_netif_of(d, to);
+	ip_addr_t ip;
+
+	*multicast_netif = netif ? netif_get_index(netif) : NETIF_NO_INDEX;
+	if (netif)
+		return netif_is_up(netif) && netif_is_link_up(netif);
+	inet_to_lwip(d->base.registry->daemon, to, &ip);
+	return inet_route(local, &ip);
 }
 
 bool dgram_in_group(struct dgram_socket *d, const ip_addr_t *address)

@@ -56,6 +56,18 @@ void dgram_on_channel(struct usock *s, short events);
 void dgram_service(struct usock *s);
 int dgram_set_group(struct usock *s, bool join, const struct address *group,
 	const struct address *interface);
+/*
+ * The netif a client means: by its link's index, by address, or none (NULL).
+ * Returns 0 or -ENODEV.
+ */
+int dgram_find_interface(struct usock *s, const struct address *interface, struct netif **out);
+
+/*
+ * Whether a datagram to @to can go out; *@multicast_netif, a pcb's member, is
+ * set to what OPTION_MULTICAST_INTERFACE says for it, or to none.
+ */
+bool dgram_can_route(struct dgram_socket *d, const ip_addr_t *local, const struct address *to,
+	uint8_t *multicast_netif);
 bool dgram_in_group(struct dgram_socket *d, const ip_addr_t *address);
 void dgram_leave_groups(struct dgram_socket *d);
 

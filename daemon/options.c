@@ -8,6 +8,8 @@
  */
 #include "daemon/socket_private.h"
 
+#include "daemon/dgram.h"
+#include "daemon/inet.h"
 #include "netif/log.h"
 
 #include <assert.h>
@@ -47,6 +49,7 @@ static const struct option_row rows[] = {
 	[usp_Option_OPTION_V6ONLY] = { FOR_ALL, INT32_MIN, INT32_MAX, 0 },
 	[usp_Option_OPTION_JOIN_GROUP] = { 0 },
 	[usp_Option_OPTION_LEAVE_GROUP] = { 0 },
+	[usp_Option_OPTION_MULTICAST_INTERFACE] = { FOR_MULTICAST, 0, INT32_MAX, 0 },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == SOCKET_OPTION_COUNT, "a row for each option");
 
@@ -97,6 +100,29 @@ static int set_group(struct usock *s, const usp_SocketSetOption *message)
 		&interface);
 }
 
+/* Kept as the link's index + 1; 0 leaves it to the routes. */
+static int set_multicast_interface(struct usock *s, const usp_SocketSetOption *message)
+{
+	const usp_Option option = usp_Option_OPTION_MULTICAST_INTERFACE;
+	struct address interface = { 0 };
+	struct netif *netif;
+	uint32_t link;
+	int r;
+
+	if (!(rows[option].types & 1 << s->record.type))
+		return -ENOPROTOOPT;
+	if (message->has_interface && address_from_proto(&interface, &message->interface) < 0)
+		return -EINVAL;
+	r = dgram_find_interface(s, &interface, &netif);
+	if (r < 0)
+		return r;
+	link = inet_link_of(s->registry->daemon, netif);
+	if (netif && link == 0)
+		return -ENODEV;
+	option_store(s, option, (int32_t)link);
+	return 0;
+}
+
 /* Once the stack knows the address, the choice of families is made. */
 static int check_v6only(const struct usock *s)
 {
@@ -129,6 +155,8 @@ int socket_set_option(struct usock *s, const usp_SocketSetOption *message)
 
 	if (option == usp_Option_OPTION_JOIN_GROUP || option == usp_Option_OPTION_LEAVE_GROUP)
 		return set_group(s, message);
+	if (option == usp_Option_OPTION_MULTICAST_INTERFACE)
+		return set_multicast_interface(s, message);
 	if (!option_known(option)) {
 		log_info("socket %u of pid %u: unknown option %d", socket_id_index(s->id),
 			s->record.pid, (int)option);

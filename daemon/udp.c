@@ -310,7 +310,8 @@ static void udp_send_datagram(struct dgram_socket *d, struct pbuf *p, const stru
 	ip_addr_t ip;
 
 	inet_to_lwip(d->base.registry->daemon, to, &ip);
-	if (ensure_bound(d) < 0 || !inet_route(&d->udp->local_ip, &ip)) {
+	if (ensure_bound(d) < 0 ||
+		!dgram_can_route(d, &d->udp->local_ip, to, &d->udp->mcast_ifindex)) {
 		d->base.record.drops++;
 		pbuf_free(p);
 		return;

@@ -165,6 +165,10 @@ SEEDS = {
         record(new(IPV4, DATAGRAM)), record(bind(0, SERVER4)), record(set_option(0, 10, 1)),
         record(datagram(IPV4, LOOPBACK, 4000, b"ping"), DATA | RUN),
         record(set_option(0, 17, 0, GROUP4)), record(set_option(0, 18, 0, GROUP4))),
+    "udp_multicast_interface": session(
+        record(new(IPV4, DATAGRAM)), record(set_option(0, 19, 0, b"", SERVER4)),
+        record(set_option(0, 19, 0, b"", address(0, b"", 0, 1))), record(get_option(0, 19)),
+        record(datagram(IPV4, bytes([224, 0, 0, 9]), 4000, b"ping"), DATA | RUN)),
     "udp_ipv6": session(
         record(new(IPV6, DATAGRAM)), record(connect(0, SERVER6)),
         record(datagram(0, b"", 0, b"ping"), DATA | RUN),

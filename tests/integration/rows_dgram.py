@@ -7,6 +7,8 @@ import socket
 import struct
 import time
 
+import fakelink
+import harness
 import usock
 import wire
 
@@ -428,13 +430,13 @@ class Multicast(UdpCase):
             return socket.inet_aton(self.group) + struct.pack("=Ii", 0, interface)
         return socket.inet_pton(socket.AF_INET6, self.group) + struct.pack("=I", interface)
 
-    def change(self, s, join):
+    def change(self, s, join, interface=0):
         if self.family == 4:
             option = socket.IP_ADD_MEMBERSHIP if join else socket.IP_DROP_MEMBERSHIP
-            s.setsockopt(socket.IPPROTO_IP, option, self.membership())
+            s.setsockopt(socket.IPPROTO_IP, option, self.membership(interface))
         else:
             option = socket.IPV6_JOIN_GROUP if join else socket.IPV6_LEAVE_GROUP
-            s.setsockopt(socket.IPPROTO_IPV6, option, self.membership())
+            s.setsockopt(socket.IPPROTO_IPV6, option, self.membership(interface))
 
     def send_to_group(self, end, port, data):
         end.write(wire.udp_packet(self.kernel, self.group, 4100, port, data))
@@ -453,6 +455,18 @@ class Multicast(UdpCase):
         self.send_to_group(end, port, b"after")
         with self.fails(errno.ETIMEDOUT):
             s.recv_timeout(10, 100)
+
+    def test_joining_by_the_links_index(self):
+        end = self.wire()
+        s, (_, port) = self.bound()
+        with self.fails(errno.ENODEV):
+            self.change(s, join=True, interface=9)
+        self.change(s, join=True, interface=1)
+        self.send_to_group(end, port, b"joined")
+        self.assertEqual(s.recvfrom_timeout(10, 20000), (b"joined", (self.kernel, 4100)))
+        with self.fails(errno.EADDRNOTAVAIL):
+            self.change(s, join=False)
+        self.change(s, join=False, interface=1)
 
     def test_membership_errors(self):
         s = self.udp()
@@ -484,6 +498,77 @@ class Multicast(UdpCase):
             s.sendto(b"x", (self.group, 4104))
             p = end.expect(lambda p: p.protocol == wire.UDP and p.dport == 4104)
             self.assertEqual((p.dst, p.ttl), (self.group, hops or 1))
+
+
+class MulticastInterface(UdpCase):
+    """Two links: the TUN, and one whose far end the test is."""
+
+    OTHER, OTHER6 = "10.8.0.2", "fd08::2"
+
+    @classmethod
+    def make_link(cls):
+        cls.link = fakelink.FakeLink()
+        cls.addClassCleanup(cls.link.close)
+        return {**super().make_link(), "link net1": cls.link.config()}
+
+    @classmethod
+    def daemon_options(cls):
+        return {**super().daemon_options(), "env": cls.link.env()}
+
+    @classmethod
+    def link_is_up(cls):
+        super().link_is_up()
+        cls.link.take()
+        cls.link.ready(cls.OTHER + "/24", "10.8.0.1", (cls.OTHER6 + "/64",), "fd08::1")
+        harness.eventually(lambda: usock.links()[1].state == usock.LINK_UP)
+
+    def sends_by(self, s, group, wires):
+        """The number of the wire on which a datagram to @group goes out."""
+        s.sendto(b"which", (group, 4105))
+        self.eventually(lambda: s.info().send_queue == 0)
+        found = []
+        for i, end in enumerate(wires):
+            if end.wait(lambda p: p.protocol == wire.UDP and p.dport == 4105, 0.3):
+                found.append(i)
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    def test_ipv4_by_address_or_index(self):
+        wires = [self.wire(), self.keep(self.link.wire("10.8.0.1"))]
+        any4 = bytes(4)
+        s = self.udp()
+        option = socket.IPPROTO_IP, socket.IP_MULTICAST_IF
+        default = self.sends_by(s, "239.1.2.3", wires)
+        self.assertEqual(s.getsockopt_raw(*option, 4), any4)
+        for i, ip in enumerate((self.stack, self.OTHER)):
+            raw = socket.inet_aton(ip)
+            for value in (raw, any4 + raw, any4 + raw + struct.pack("=i", 0),
+                          any4 + any4 + struct.pack("=i", i + 1)):
+                s.setsockopt(*option, value)
+                self.assertEqual(s.getsockopt_raw(*option, 4), raw)
+            self.assertEqual(self.sends_by(s, "239.1.2.3", wires), i)
+        s.setsockopt(*option, any4)
+        self.assertEqual(self.sends_by(s, "239.1.2.3", wires), default)
+        for value in (socket.inet_aton("10.77.0.1"), any4 + any4 + struct.pack("=i", 9)):
+            with self.fails(errno.EADDRNOTAVAIL):
+                s.setsockopt(*option, value)
+        with self.fails(errno.EINVAL):
+            s.setsockopt(*option, b"abc")
+        with self.fails(errno.ENOPROTOOPT):
+            self.tcp().setsockopt(*option, any4)
+
+    def test_ipv6_by_index(self):
+        wires = [self.wire(), self.keep(self.link.wire("fd08::1"))]
+        s = self.keep(usock.Sock(socket.AF_INET6, socket.SOCK_DGRAM))
+        option = socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF
+        self.assertEqual(s.getsockopt(*option), 0)
+        for index in (1, 2):
+            s.setsockopt(*option, index)
+            self.assertEqual(s.getsockopt(*option), index)
+            self.assertEqual(self.sends_by(s, "ff05::1:3", wires), index - 1)
+        for index in (3, -1):
+            with self.fails(errno.ENODEV):
+                s.setsockopt(*option, index)
 
 
 class Raw(UdpCase):

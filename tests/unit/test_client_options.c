@@ -146,6 +146,7 @@ START_TEST(membership_is_translated)
 	told = fake_last(fake).body.socket_set_option;
 	ck_assert_int_eq(told.option, usp_Option_OPTION_LEAVE_GROUP);
 	ck_assert_uint_eq(told.interface.scope, 2);
+	ck_assert_int_eq(told.interface.family, usp_Family_FAMILY_IPV6);
 	mreq6.ipv6mr_multiaddr.s6_addr[0] = 0xff;
 	ck_assert_int_eq(usocket_setsockopt(fd6, IPPROTO_IPV6, IPV6_JOIN_GROUP, &mreq6,
 				 sizeof(mreq6)),
@@ -157,6 +158,37 @@ START_TEST(membership_is_translated)
 	ck_fails(usocket_setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq)),
 		EINVAL);
 	ck_fails(usocket_setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, 4), EINVAL);
+}
+END_TEST
+
+START_TEST(multicast_interface_is_translated)
+{
+	struct ip_mreqn mreqn = { .imr_ifindex = 2 };
+	struct in_addr ip = { htonl(0x0a000002) }, got;
+	socklen_t len = sizeof(got);
+	usp_SocketSetOption told;
+	int fd = socket_of(UDP4), fd6 = socket_of(TCP6), index = 3;
+
+	ck_assert_int_eq(usocket_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &ip, sizeof(ip)), 0);
+	told = fake_last(fake).body.socket_set_option;
+	ck_assert_int_eq(told.option, usp_Option_OPTION_MULTICAST_INTERFACE);
+	ck_assert_int_eq(told.interface.family, usp_Family_FAMILY_IPV4);
+	ck_assert_int_eq(told.interface.ip.bytes[0], 10);
+	/* An IPv4 address has no scope: the daemon would not take it. */
+	ck_assert_int_eq(usocket_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &mreqn,
+				 sizeof(mreqn)),
+		0);
+	told = fake_last(fake).body.socket_set_option;
+	ck_assert_int_eq(told.interface.family, usp_Family_FAMILY_IPV6);
+	ck_assert_uint_eq(told.interface.scope, 2);
+	ck_assert_int_eq(usocket_setsockopt(fd6, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, 4), 0);
+	ck_assert_uint_eq(fake_last(fake).body.socket_set_option.interface.scope, 3);
+	index = -1;
+	ck_fails(usocket_setsockopt(fd6, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, 4), ENODEV);
+	ck_fails(usocket_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &ip, 3), EINVAL);
+	ck_assert_int_eq(usocket_getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &got, &len), 0);
+	ck_assert_uint_eq(len, sizeof(got));
+	ck_assert_uint_eq(got.s_addr, 0);
 }
 END_TEST
 
@@ -272,6 +304,7 @@ int main(void)
 	tcase_add_loop_test(tc, unknown_option_is_92, 0, sizeof(unknown) / sizeof(unknown[0]));
 	tcase_add_loop_test(tc, linger_is_translated, 0, 5);
 	tcase_add_test(tc, membership_is_translated);
+	tcase_add_test(tc, multicast_interface_is_translated);
 	tcase_add_test(tc, facts_come_from_the_record);
 	tcase_add_test(tc, segment_size_comes_from_the_link);
 	tcase_add_test(tc, buffers_and_times_are_the_channels);
