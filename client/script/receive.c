@@ -5,9 +5,10 @@
  * All bytes come through script_receive(), so that no call passes by what an
  * earlier one pushed back or the error it could not report yet.
  *
- * recv_bytes never waits for as many bytes as were asked for and never
- * allocates for those that do not come: it starts with a modest buffer, which
- * grows while bytes that have arrived fill it.
+ * recv and recv_bytes wait for as many bytes as were asked for only with
+ * MSG_WAITALL, which makes a read of them. recv_bytes never allocates for bytes
+ * that do not come: it starts with a modest buffer, which grows while bytes
+ * that have arrived fill it.
  */
 #include "client/script/script.h"
 
@@ -140,6 +141,13 @@ static ssize_t receive_nothing(struct usocket_script *s, struct usocket_script_a
 	return 0;
 }
 
+/* The receive is a read, of which a signal costs nothing. */
+static bool waits_for_all(const struct usocket_script *s, int flags)
+{
+	return script_is_stream(s) &&
+		(flags & (MSG_WAITALL | MSG_PEEK | MSG_DONTWAIT)) == MSG_WAITALL;
+}
+
 ssize_t usocket_script_recv(struct usocket_script *s, struct usocket_script_call *call,
 	void *buffer, size_t len, int flags,
 	struct usocket_script_address *address)
@@ -148,6 +156,11 @@ ssize_t usocket_script_recv(struct usocket_script *s, struct usocket_script_call
 
 	if (len == 0 && script_is_stream(s))
 		return receive_nothing(s, address);
+	if (waits_for_all(s, flags)) {
+		if (address)
+			find_peer(s, address);
+		return usocket_script_readinto(s, call, buffer, len);
+	}
 	result = script_receive(s, call, buffer, len, flags, address);
 	if (result > 0)
 		call->done = (size_t)result;
@@ -184,9 +197,14 @@ ssize_t usocket_script_recv_bytes(struct usocket_script *s, struct usocket_scrip
 	size_t first = len < SCRIPT_RECEIVE_SIZE ? len : SCRIPT_RECEIVE_SIZE;
 	ssize_t got;
 
-	bytes->len = 0;
 	if (len == 0 && script_is_stream(s))
 		return receive_nothing(s, address);
+	if (waits_for_all(s, flags)) {
+		if (address)
+			find_peer(s, address);
+		return usocket_script_read(s, call, len, bytes);
+	}
+	bytes->len = 0;
 	if (script_bytes_reserve(bytes, first ? first : 1) < 0)
 		return -ENOMEM;
 	got = script_receive(s, call, bytes->data, first, flags, address);

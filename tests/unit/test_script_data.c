@@ -216,6 +216,31 @@ START_TEST(interrupted_call_is_given_up_without_loss)
 }
 END_TEST
 
+/* Row R16. */
+START_TEST(interrupted_recv_of_all_goes_on)
+{
+	struct later later;
+	pthread_t self = pthread_self();
+	char buffer[8];
+	ssize_t got;
+
+	catch_signal(SIGUSR1);
+	say("abc");
+	begin(10 * SECOND);
+	later_start(&later, 50, interrupt, &self);
+	got = _i ? usocket_script_recv_bytes(&s, &call, 7, MSG_WAITALL, &bytes, NULL)
+		 : usocket_script_recv(&s, &call, buffer, 7, MSG_WAITALL, NULL);
+	ck_assert_int_eq(got, -EINTR);
+	later_join(&later);
+	ck_assert_uint_eq(call.done, 3);
+	say("bye\n");
+	got = _i ? usocket_script_recv_bytes(&s, &call, 7, MSG_WAITALL, &bytes, NULL)
+		 : usocket_script_recv(&s, &call, buffer, 7, MSG_WAITALL, NULL);
+	ck_assert_int_eq(got, 7);
+	ck_assert_mem_eq(_i ? bytes.data : buffer, "abcbye\n", 7);
+}
+END_TEST
+
 START_TEST(unread_bytes_come_in_front)
 {
 	char buffer[8];
@@ -448,6 +473,7 @@ static Suite *script_data_suite(void)
 	tcase_add_test(tc, readline_nonblocking_gives_the_part);
 	tcase_add_test(tc, interrupted_call_goes_on);
 	tcase_add_test(tc, interrupted_call_is_given_up_without_loss);
+	tcase_add_loop_test(tc, interrupted_recv_of_all_goes_on, 0, 2);
 	tcase_add_test(tc, unread_bytes_come_in_front);
 	tcase_add_test(tc, recv_bytes_allocates_for_what_comes);
 	tcase_add_test(tc, recv_of_nothing_returns_at_once);
