@@ -177,13 +177,13 @@ void dgram_service(struct usock *s)
 
 void dgram_flush(struct dgram_socket *d)
 {
-	send_all(d, DGRAM_FLUSH);
+	if (!d->base.name)
+		send_all(d, DGRAM_FLUSH);
 }
 
 int dgram_set_peer(struct dgram_socket *d, const struct address *peer)
 {
-	if (!d->base.name)
-		dgram_flush(d);
+	dgram_flush(d);
 	d->peer = *peer;
 	d->base.record.remote = *peer;
 	d->base.record.error = 0;

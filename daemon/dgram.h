@@ -48,7 +48,10 @@ void dgram_fail(struct dgram_socket *d, int error);
 /* Whether datagrams from @from are wanted. */
 bool dgram_wants(const struct dgram_socket *d, const struct address *from);
 
-/* Sends what was written so far, before a request changes what it means. */
+/*
+ * Sends what was written so far, before a request changes what it means. Not
+ * while a connect to a name is under way: that belongs to the new peer.
+ */
 void dgram_flush(struct dgram_socket *d);
 
 /* The socket_ops of both types. */

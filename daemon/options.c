@@ -153,6 +153,8 @@ int socket_set_option(struct usock *s, const usp_SocketSetOption *message)
 	int32_t value = message->value;
 	int r;
 
+	if (s->record.type != TABLE_TYPE_STREAM)
+		dgram_flush(dgram_of(s));
 	if (option == usp_Option_OPTION_JOIN_GROUP || option == usp_Option_OPTION_LEAVE_GROUP)
 		return set_group(s, message);
 	if (option == usp_Option_OPTION_MULTICAST_INTERFACE)

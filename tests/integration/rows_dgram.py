@@ -557,6 +557,18 @@ class MulticastInterface(UdpCase):
         with self.fails(errno.ENOPROTOOPT):
             self.tcp().setsockopt(*option, any4)
 
+    def test_each_datagram_goes_by_what_was_set_before_it(self):
+        wires = [self.wire(), self.keep(self.link.wire("10.8.0.1"))]
+        s = self.udp()
+        for i in range(40):
+            ip = (self.stack, self.OTHER)[i % 2]
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ip))
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, i + 1)
+            s.sendto(b"x", ("239.1.2.3", 4106))
+        for i in range(40):
+            p = wires[i % 2].expect(lambda p: p.protocol == wire.UDP and p.dport == 4106)
+            self.assertEqual(p.ttl, i + 1)
+
     def test_ipv6_by_index(self):
         wires = [self.wire(), self.keep(self.link.wire("fd08::1"))]
         s = self.keep(usock.Sock(socket.AF_INET6, socket.SOCK_DGRAM))

@@ -147,6 +147,31 @@ START_TEST(peer_changed_after_a_write_does_not_redirect_it)
 }
 END_TEST
 
+/* More than are sent in one turn of the loop. */
+START_TEST(peer_changed_after_many_writes_redirects_none)
+{
+	struct test_socket a = bound_socket(ADDRESS_IPV4, 5020);
+	struct test_socket b = bound_socket(ADDRESS_IPV4, 5021);
+	struct test_socket c = bound_socket(ADDRESS_IPV4, 5022);
+	int n_b = 0, n_c = 0;
+	struct channel_header header;
+	char in[8];
+
+	ck_assert_int_eq(a.s->ops->connect(a.s, &b.s->bound, false), 0);
+	for (int i = 0; i < 100; i++)
+		put(a.fd, NULL, "old", 3);
+	ck_assert_int_eq(a.s->ops->connect(a.s, &c.s->bound, false), 0);
+	put(a.fd, NULL, "new", 3);
+	fixture_settle(&f);
+	while (get(b.fd, &header, in, sizeof(in)) == 3)
+		n_b++;
+	while (get(c.fd, &header, in, sizeof(in)) == 3)
+		n_c++;
+	ck_assert_int_eq(n_b, 100);
+	ck_assert_int_eq(n_c, 1);
+}
+END_TEST
+
 START_TEST(port_unreachable_is_reported_once)
 {
 	struct test_socket a = bound_socket(families[_i], 5009);
@@ -333,6 +358,7 @@ int main(void)
 	tcase_add_loop_test(tc, datagram_to_unbound_sender_gets_a_dynamic_port, 0, 2);
 	tcase_add_test(tc, connected_socket_hears_only_its_peer);
 	tcase_add_test(tc, peer_changed_after_a_write_does_not_redirect_it);
+	tcase_add_test(tc, peer_changed_after_many_writes_redirects_none);
 	tcase_add_loop_test(tc, port_unreachable_is_reported_once, 0, 2);
 	tcase_add_test(tc, receive_queue_full_drops_and_counts);
 	tcase_add_test(tc, dual_stack_socket_sees_ipv4_as_mapped);
