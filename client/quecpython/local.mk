@@ -38,7 +38,7 @@ EXTRA_DIST += \
 	doc/quecpython.md
 
 if PYTHON_MODULE
-nodist_bin_SCRIPTS = client/quecpython/usocket-python
+nodist_bin_SCRIPTS += client/quecpython/usocket-python
 CLEANFILES += client/quecpython/usocket-python
 endif
 
