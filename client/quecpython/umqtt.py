@@ -109,7 +109,10 @@ def _split(data):
         size |= (data[i] & 0x7f) << 7 * (i - 1)
         if not data[i] & 0x80:
             end = i + 1 + size
-            return (data[0], bytes(data[i + 1:end]), end) if len(data) >= end else None
+            if len(data) < end:
+                return None
+            # MicroPython hands C a null pointer for an empty part of a bytearray.
+            return data[0], bytes(data[i + 1:end]) if size else b"", end
     raise OSError(_EPROTO, "the server does not speak MQTT")
 
 
@@ -343,8 +346,10 @@ class MQTTClient:
         while True:
             packet = _split(self._buffer)
             if packet:
-                self._buffer = self._buffer[packet[2]:]
-                return packet[:2]
+                first, body, size = packet
+                more = len(self._buffer) > size
+                self._buffer = self._buffer[size:] if more else bytearray()
+                return first, body
             wait = self._keep_alive()
             if end is not None:
                 left = max(0, utime.ticks_diff(end, utime.ticks_ms()))

@@ -98,9 +98,13 @@ class Slirp(SlirpCase):
         out = self.run_script("""
             import checkNet, utime
             checker = checkNet.CheckNetwork("Name", "1")
-            begin = utime.ticks_ms()
-            print(checker.wait_network_connected(30))
-            print(utime.ticks_diff(utime.ticks_ms(), begin) < 100)
+            took = []
+            for _ in range(5):
+                begin = utime.ticks_ms()
+                result = checker.wait_network_connected(30)
+                took.append(utime.ticks_diff(utime.ticks_ms(), begin))
+            # A busy machine may hold any single one up.
+            print(result, min(took) < 100)
             print(checkNet.wait_network_connected(), checkNet.waitNetworkReady(1))
             for bad in 0, 3601, -5:
                 try:
@@ -109,7 +113,7 @@ class Slirp(SlirpCase):
                     print(e)
             """)
         text = "timeout_s should be in [1, 3600]s!\n"
-        self.assertEqual(out, "(3, 1)\nTrue\n(3, 1) (3, 1)\n" + 3 * text)
+        self.assertEqual(out, "(3, 1) True\n(3, 1) (3, 1)\n" + 3 * text)
 
     def test_getters_tell_what_is_true_of_slirp(self):
         out = self.run_script("""
@@ -173,6 +177,7 @@ class Played(Scripts, harness.Case):
         self.link = self.keep(fakelink.FakeLink())
         self.daemon = self.keep(harness.Daemon({"link net0": self.link.config()},
                                                env=self.link.env()))
+        harness.let_threads_end()
         self.daemon.start()
         self.addCleanup(self.daemon.stop)
         self.link.take()
@@ -231,6 +236,8 @@ class Played(Scripts, harness.Case):
         self.assertEqual(child.stdout.readline(), "changed (1, 1)\n")
         self.daemon.kill()
         self.assertEqual(child.stdout.readline(), "changed (1, 0)\n")
+        self.link.drop()
+        harness.let_threads_end()
         self.daemon.start()
         self.link.take()
         self.link.ready()
