@@ -496,8 +496,10 @@ const char *usocket_gai_strerror(int error)
 int usocket_lookup_start(const char *node, const char *service, const struct addrinfo *hints,
 	struct usocket_lookup **lookup)
 {
-	int r = lookup_new(lookup, node, service, hints);
+	int r;
 
+	*lookup = NULL;
+	r = lookup_new(lookup, node, service, hints);
 	if (r != 0)
 		return r;
 	if ((*lookup)->done) {
@@ -511,6 +513,7 @@ int usocket_lookup_start(const char *node, const char *service, const struct add
 		int error = errno;
 
 		lookup_free(*lookup);
+		*lookup = NULL;
 		errno = error;
 	}
 	return r;

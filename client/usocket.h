@@ -377,8 +377,8 @@ const char *usocket_gai_strerror(int error);
 
 /*
  * The same without waiting, for event loops. start returns 0 with *@lookup set,
- * or an EAI_ number. The descriptor becomes readable when the result is there
- * (at once for literals); it stays the look-up's. finish frees the look-up
+ * or an EAI_ number with it NULL. The descriptor becomes readable when the result
+ * is there (at once for literals); it stays the look-up's. finish frees the look-up
  * and returns what usocket_getaddrinfo() would; but EAI_SYSTEM with errno
  * EAGAIN, the look-up kept, if it is not done yet. cancel frees it too.
  */

@@ -326,6 +326,19 @@ START_TEST(lookup_of_literal_is_ready)
 }
 END_TEST
 
+START_TEST(lookup_that_fails_leaves_none)
+{
+	struct usocket_lookup *lookup = (void *)1;
+
+	ck_assert_int_eq(usocket_lookup_start("", "7", NULL, &lookup), EAI_NONAME);
+	ck_assert_ptr_null(lookup);
+	fake_kill(fake);
+	lookup = (void *)1;
+	ck_assert_int_eq(usocket_lookup_start("name.example", "7", NULL, &lookup), EAI_SYSTEM);
+	ck_assert_ptr_null(lookup);
+}
+END_TEST
+
 START_TEST(name_too_long_is_unknown)
 {
 	char name[300];
@@ -356,6 +369,7 @@ int main(void)
 	tcase_add_test(tc, nonsense_and_end_of_channel_are_errors);
 	tcase_add_test(tc, lookup_without_waiting);
 	tcase_add_test(tc, lookup_of_literal_is_ready);
+	tcase_add_test(tc, lookup_that_fails_leaves_none);
 	tcase_add_test(tc, name_too_long_is_unknown);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
