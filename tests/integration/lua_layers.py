@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""LuaSocket's own http, smtp, ftp, ltn12, url and mime, unmodified, over usocket."""
+"""LuaSocket's own http, smtp, ftp, ltn12, url, mime, and LuaSec, unmodified, over usocket."""
 
-from lua_servers import FileServer, MailServer, page_server
+import harness
+
+from lua_servers import FileServer, MailServer, page_server, tls_context
 from lua_support import SlirpCase, in_each_interpreter
 from runner import deadline, rows
 
@@ -97,6 +99,32 @@ class _Layers(SlirpCase):
             print(source())
             """, 1)
         self.assertEqual(out, ["nil\tclosed\tnil\t104"])
+
+    @rows("B6", "X7")
+    def test_tls_of_luasec(self):
+        try:
+            self.run_lua("-e", "require('ssl')")
+        except AssertionError:
+            self.skipTest("this Lua has no LuaSec")
+        context, certificate = tls_context(harness.temporary_folder())
+        port, _ = page_server(self, context)
+        out = self.lines(BEGIN + """
+            local https, ssl = require("ssl.https"), require("ssl")
+            print(https.request("https://peer.test:" .. port .. "/page"))
+            local s = assert(usocket.connect("peer.test", port))
+            local t = assert(ssl.wrap(s, {mode = "client", protocol = "any", verify = "peer",
+                                          cafile = arg[2]}))
+            print(s:getfd() == -1, t:getfd() >= 0)
+            t:settimeout(10)
+            print(t:dohandshake())
+            t:send("GET /large HTTP/1.0\\r\\n\\r\\n")
+            print(#usocket.select({t}, nil, 10), (t:receive("*l")))
+            repeat until t:receive("*l") == ""
+            print(#t:receive(3000000))
+            t:close()
+            """, port, certificate)
+        self.assertTrue(out[0].startswith("hello\t200\t"), out[0])
+        self.assertEqual(out[1:], ["true\ttrue", "true", "1\tHTTP/1.1 200 OK", "3000000"])
 
     @rows("B6")
     def test_smtp(self):

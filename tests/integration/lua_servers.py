@@ -4,15 +4,29 @@
 import contextlib
 import http.server
 import socket
+import ssl
 import threading
+
+from quecpython_tls import make_certificate
 
 HERE = "127.0.0.1"
 # What the host is to the stack behind slirp.
 SEEN_AS = "10.0.2.2"
 
 
-def page_server(test):
-    """HTTP: a page, an echo of what is posted, a redirect, chunks; its port and requests."""
+def tls_context(folder):
+    """A server's, with a certificate of its own for peer.test; and the certificate's file."""
+    certificate, key = make_certificate(folder, "peer.test")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context, certificate
+
+
+def page_server(test, context=None):
+    """
+    HTTP, with a context over TLS: a page, an echo of what is posted, a redirect,
+    chunks. Its port and requests.
+    """
     requests = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -59,6 +73,8 @@ def page_server(test):
             pass
 
     server = http.server.ThreadingHTTPServer((HERE, 0), Handler)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
 
