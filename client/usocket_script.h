@@ -80,7 +80,8 @@ int usocket_script_protocol(const struct usocket_script *s);
 #define USOCKET_SCRIPT_WAIT INT64_C(-1)
 
 /*
- * Seconds to a time-out, rounded up: what is not 0 never becomes 0.
+ * Seconds to a time-out, rounded up: what is not 0 never becomes 0. Calls wait
+ * whole milliseconds, at least one.
  * -EINVAL: negative or not a number; -ERANGE: beyond 10^9 s.
  */
 int usocket_script_timeout(double seconds, int64_t *timeout_ns);
@@ -320,6 +321,9 @@ int usocket_script_poll(struct usocket_script_poll *polls, size_t n,
  */
 const char *usocket_script_constant_name(unsigned int i);
 int usocket_script_constant_value(unsigned int i);
+
+/* 1 if @option is the number of one of those options. */
+int usocket_script_is_option(int option);
 
 /*
  * For numbers of the constants the level is not looked at. Others go to

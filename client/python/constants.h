@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Constants of the module, but for the options' names.
+ * Constants of the module: the library's.
  */
 #ifndef CLIENT_PYTHON_CONSTANTS_H
 #define CLIENT_PYTHON_CONSTANTS_H

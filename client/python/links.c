@@ -7,10 +7,7 @@
  */
 #include "client/python/links.h"
 
-#include "client/python/errors.h"
-#include "client/python/sockaddr.h"
-
-#include "usocket.h"
+#include "client/python/call.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -86,74 +83,85 @@ static PyObject *make_link(const struct usocket_link_info *link)
 		"sinr_db", signal_or_none(link->sinr_db));
 }
 
+struct next_link {
+	uint32_t cursor;
+	struct usocket_link_info info;
+};
+
+static ssize_t do_next(struct call *c)
+{
+	struct next_link *next = c->argument;
+	int rc = usocket_next_link(&next->cursor, &next->info, sizeof(next->info));
+
+	return rc < 0 ? -errno : rc;
+}
+
 PyObject *links_list(PyObject *module, PyObject *unused)
 {
 	PyObject *list = PyList_New(0);
-	struct usocket_link_info link;
-	uint32_t cursor = 0;
-	int rc = 0, error = 0;
+	struct next_link next = { .cursor = 0 };
+	struct call c = call_in(USOCKET_SCRIPT_WAIT, &next);
+	ssize_t result = 0;
 
 	(void)module;
 	(void)unused;
 	while (list) {
 		PyObject *dict;
 
-		Py_BEGIN_ALLOW_THREADS
-		rc = usocket_next_link(&cursor, &link, sizeof(link));
-		error = errno;
-		Py_END_ALLOW_THREADS
-		if (rc <= 0)
+		result = call_run(&c, do_next);
+		if (result <= 0)
 			break;
-		dict = make_link(&link);
+		dict = make_link(&next.info);
 		if (!dict || PyList_Append(list, dict) < 0)
 			Py_CLEAR(list);
 		Py_XDECREF(dict);
 	}
-	if (list && rc < 0) {
+	if (list && result < 0) {
 		Py_DECREF(list);
-		return errors_raise_session(error);
+		return call_raise_session(result);
 	}
 	return list;
 }
 
+static ssize_t do_wait(struct call *c)
+{
+	return usocket_wait_link(usocket_script_left_ms(&c->call)) < 0 ? -errno : 0;
+}
+
 PyObject *links_wait(PyObject *module, PyObject *timeout)
 {
-	struct deadline deadline;
 	int64_t timeout_ns;
-	int rc, error;
+	ssize_t result;
+	struct call c;
 
 	(void)module;
-	if (deadline_parse_timeout(timeout, &timeout_ns) < 0)
+	if (call_parse_timeout(timeout, &timeout_ns) < 0)
 		return NULL;
-	deadline = deadline_start(timeout_ns);
-	do {
-		int timeout_ms = deadline_left_ms(&deadline);
-
-		Py_BEGIN_ALLOW_THREADS
-		rc = usocket_wait_link(timeout_ms);
-		error = errno;
-		Py_END_ALLOW_THREADS
-		if (rc < 0 && error == EINTR && PyErr_CheckSignals() < 0)
-			return NULL;
-	} while (rc < 0 && error == EINTR);
-	if (rc == 0)
+	c = call_in(timeout_ns, NULL);
+	result = call_run(&c, do_wait);
+	if (result == 0)
 		Py_RETURN_TRUE;
-	if (error == ETIMEDOUT || error == EAGAIN)
+	if (result == -ETIMEDOUT || result == -EAGAIN)
 		Py_RETURN_FALSE;
-	return errors_raise_session(error);
+	return call_raise_session(result);
+}
+
+static ssize_t do_watch(struct call *c)
+{
+	int fd = usocket_watch_links();
+
+	(void)c;
+	return fd < 0 ? -errno : fd;
 }
 
 PyObject *links_watch(PyObject *module, PyObject *unused)
 {
-	int fd, error;
+	struct call c = call_in(USOCKET_SCRIPT_WAIT, NULL);
+	ssize_t fd = call_run(&c, do_watch);
 
 	(void)module;
 	(void)unused;
-	Py_BEGIN_ALLOW_THREADS
-	fd = usocket_watch_links();
-	error = errno;
-	Py_END_ALLOW_THREADS
-	return fd < 0 ? errors_raise_session(error) : PyLong_FromLong(fd);
+	return fd < 0 ? call_raise_session(fd) : PyLong_FromSsize_t(fd);
 }
 
 PyObject *links_watch_next(PyObject *module, PyObject *descriptor)
@@ -166,7 +174,7 @@ PyObject *links_watch_next(PyObject *module, PyObject *descriptor)
 		return NULL;
 	rc = usocket_watch_next(fd, &event, sizeof(event));
 	if (rc < 0)
-		return errors_raise_session(errno);
+		return call_raise_session(-errno);
 	if (rc == 0)
 		Py_RETURN_NONE;
 	return Py_BuildValue("(Is)", (unsigned int)event.index,
@@ -181,6 +189,6 @@ PyObject *links_watch_close(PyObject *module, PyObject *descriptor)
 	if (!PyArg_Parse(descriptor, "i", &fd))
 		return NULL;
 	if (close(fd) < 0)
-		return errors_raise(errno);
+		return call_raise(-errno);
 	Py_RETURN_NONE;
 }

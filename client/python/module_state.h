@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one instance of the CPython module usocket holds.
+ * What one instance of the CPython module usocket._core holds.
  */
 #ifndef CLIENT_PYTHON_MODULE_STATE_H
 #define CLIENT_PYTHON_MODULE_STATE_H
@@ -9,12 +9,15 @@
 #include <Python.h>
 
 struct module_state {
-	PyTypeObject *socket_type; /* owned */
+	PyTypeObject *socket_type;   /* owned; QuecPython's shapes */
+	PyTypeObject *standard_type; /* owned; those of Python's own socket */
+	PyTypeObject *poll_type;     /* owned */
+	PyTypeObject *lookup_type;   /* owned */
 };
 
 /*
- * The state of the module whose socket class @type is or derives from.
- * NULL with a TypeError set if it is neither.
+ * The state of the module that @type is of or derives from a class of. NULL
+ * with a TypeError set if it is neither.
  */
 struct module_state *module_state_of(PyTypeObject *type);
 

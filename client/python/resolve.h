@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names: usocket.getaddrinfo(), and names in addresses.
+ * Names: getaddrinfo() of both classes' modules, and look-ups without waiting.
  */
 #ifndef CLIENT_PYTHON_RESOLVE_H
 #define CLIENT_PYTHON_RESOLVE_H
 
-#include "client/python/wait.h"
-
-struct addrinfo;
-
-/*
- * Looks @host and @service up (either may be NULL), before @deadline. The
- * result is freed with usocket_freeaddrinfo(). NULL: an exception is set.
- */
-struct addrinfo *resolve_name(const char *host, const char *service,
-	const struct addrinfo *hints, const struct deadline *deadline);
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
 
 /* getaddrinfo(host, port[, family[, type[, proto[, flags]]]]) */
 PyObject *resolve_getaddrinfo(PyObject *module, PyObject *args);
+PyObject *resolve_getaddrinfo_standard(PyObject *module, PyObject *args);
+
+/* Makes the class Lookup for the module @module. A new reference or NULL. */
+PyTypeObject *resolve_new_lookup_type(PyObject *module);
 
 #endif

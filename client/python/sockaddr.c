@@ -2,35 +2,18 @@
 /*
  * Theory of operation
  *
- * The usocket module gives every address as (host, port), IPv6 too, as
- * QuecPython does; a link-local address keeps its scope in the host's text
- * ("fe80::1%1"), so that what one call returned another call takes. Literals
- * are read here and need no daemon; anything else is a name.
+ * The class usocket.socket gives every address as (host, port), IPv6 too, as
+ * QuecPython does, with a link-local address's scope in the host's text; the
+ * standard class gives IPv6 addresses four items. All calls take both. What a
+ * host is, literal or name, the library decides.
  */
 #include "client/python/sockaddr.h"
 
-#include "client/python/resolve.h"
-
-#include "usocket.h"
-
-#include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
 #define PORT_MAX     65535
 #define FLOWINFO_MAX 0xfffff
-/* An address, '%', a scope's number and the NUL. */
-#define HOST_TEXT_MAX (INET6_ADDRSTRLEN + 11)
-
-/* The parts of the Python object; borrowed from it but for owner. */
-struct parts {
-	PyObject *owner; /* keeps host alive */
-	const char *host;
-	int port;
-	unsigned long flowinfo;
-	unsigned long scope;
-};
 
 int sockaddr_parse_host(PyObject *object, const char **host, PyObject **owner)
 {
@@ -74,170 +57,107 @@ int sockaddr_parse_port(PyObject *object)
 	return (int)port;
 }
 
-static int parse_flow_and_scope(struct parts *parts, PyObject *tuple)
+static int parse_flow_and_scope(struct usocket_script_endpoint *endpoint, PyObject *tuple)
 {
-	parts->flowinfo = PyLong_AsUnsignedLong(PyTuple_GetItem(tuple, 2));
+	unsigned long flowinfo, scope = 0;
+
+	flowinfo = PyLong_AsUnsignedLong(PyTuple_GetItem(tuple, 2));
+	if (!PyErr_Occurred())
+		scope = PyLong_AsUnsignedLong(PyTuple_GetItem(tuple, 3));
 	if (PyErr_Occurred())
 		return -1;
-	parts->scope = PyLong_AsUnsignedLong(PyTuple_GetItem(tuple, 3));
-	if (PyErr_Occurred())
-		return -1;
-	if (parts->flowinfo > FLOWINFO_MAX || parts->scope > UINT32_MAX) {
+	if (flowinfo > FLOWINFO_MAX || scope > UINT32_MAX) {
 		PyErr_SetString(PyExc_OverflowError, "flowinfo or scope_id out of range");
 		return -1;
 	}
+	endpoint->flowinfo = (uint32_t)flowinfo;
+	endpoint->scope = (uint32_t)scope;
 	return 0;
 }
 
-/* Tuple or list of 2, or of 4 for IPv6. */
-static int parse_parts(struct parts *parts, PyObject *object, int family)
+static int parse_items(struct endpoint *endpoint, PyObject *tuple, int family)
+{
+	Py_ssize_t n = PyTuple_Size(tuple);
+	int port;
+
+	if (n != 2 && !(n == 4 && family == AF_INET6)) {
+		PyErr_SetString(PyExc_TypeError, "address must be (host, port)");
+		return -1;
+	}
+	port = sockaddr_parse_port(PyTuple_GetItem(tuple, 1));
+	if (port < 0 || (n == 4 && parse_flow_and_scope(&endpoint->endpoint, tuple) < 0))
+		return -1;
+	endpoint->endpoint.port = (uint32_t)port;
+	return sockaddr_parse_host(PyTuple_GetItem(tuple, 0), &endpoint->endpoint.host,
+		&endpoint->owner);
+}
+
+int sockaddr_parse(struct endpoint *endpoint, PyObject *object, int family)
 {
 	PyObject *tuple;
-	Py_ssize_t n;
-	int rc = -1;
+	int rc;
 
-	*parts = (struct parts){ 0 };
+	*endpoint = (struct endpoint){ .owner = NULL };
 	if (!PyTuple_Check(object) && !PyList_Check(object)) {
-		PyErr_SetString(PyExc_TypeError,
-			"address must be a tuple or list (host, port)");
+		PyErr_SetString(PyExc_TypeError, "address must be a tuple or list (host, port)");
 		return -1;
 	}
 	tuple = PySequence_Tuple(object);
 	if (!tuple)
 		return -1;
-	n = PyTuple_Size(tuple);
-	if (n != 2 && !(n == 4 && family == AF_INET6)) {
-		PyErr_SetString(PyExc_TypeError, "address must be (host, port)");
-		goto out;
-	}
-	parts->port = sockaddr_parse_port(PyTuple_GetItem(tuple, 1));
-	if (parts->port < 0 || (n == 4 && parse_flow_and_scope(parts, tuple) < 0))
-		goto out;
-	rc = sockaddr_parse_host(PyTuple_GetItem(tuple, 0), &parts->host, &parts->owner);
-out:
+	rc = parse_items(endpoint, tuple, family);
 	Py_DECREF(tuple);
 	return rc;
 }
 
-static void make_ipv4(struct sockaddr_any *address, struct in_addr ip, int port)
-{
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr = ip,
-	};
+struct resolve {
+	struct endpoint endpoint;
+	struct usocket_script_address *address;
+};
 
-	memcpy(&address->storage, &sin, sizeof(sin));
-	address->len = sizeof(sin);
+static ssize_t do_address(struct call *c)
+{
+	struct resolve *resolve = c->argument;
+
+	return usocket_script_address(c->script, &c->call, &resolve->endpoint.endpoint,
+		resolve->address);
 }
 
-static void make_ipv6(struct sockaddr_any *address, struct in6_addr ip,
-	const struct parts *parts)
+int sockaddr_resolve(struct usocket_script_address *address, PyObject *object, struct call *c)
 {
-	struct sockaddr_in6 sin6 = {
-		.sin6_family = AF_INET6,
-		.sin6_port = htons((uint16_t)parts->port),
-		.sin6_flowinfo = htonl((uint32_t)parts->flowinfo),
-		.sin6_addr = ip,
-		.sin6_scope_id = (uint32_t)parts->scope,
-	};
+	struct resolve resolve = { .address = address };
+	void *argument = c->argument;
+	ssize_t result;
 
-	memcpy(&address->storage, &sin6, sizeof(sin6));
-	address->len = sizeof(sin6);
-}
-
-/* True if the host was a literal of the family, or empty: the wildcard. */
-static bool parse_literal(struct sockaddr_any *address, const struct parts *parts, int family)
-{
-	struct in_addr ip4 = { .s_addr = htonl(INADDR_ANY) };
-	struct in6_addr ip6 = IN6ADDR_ANY_INIT;
-
-	if (family == AF_INET6) {
-		if (parts->host[0] != '\0' && inet_pton(AF_INET6, parts->host, &ip6) != 1)
-			return false;
-		make_ipv6(address, ip6, parts);
-		return true;
-	}
-	if (strcmp(parts->host, "<broadcast>") == 0)
-		ip4.s_addr = htonl(INADDR_BROADCAST);
-	else if (parts->host[0] != '\0' && inet_pton(AF_INET, parts->host, &ip4) != 1)
-		return false;
-	make_ipv4(address, ip4, parts->port);
-	return true;
-}
-
-static int look_up(struct sockaddr_any *address, const struct parts *parts,
-	const struct socket_object *s, const struct deadline *deadline)
-{
-	struct addrinfo hints = { .ai_family = s->family, .ai_socktype = s->type };
-	struct addrinfo *result;
-	struct deadline never = deadline_start(TIMEOUT_NONE);
-
-	/* A non-blocking call waits for the name; the daemon bounds that. */
-	if (deadline->kind == DEADLINE_NOW)
-		deadline = &never;
-	result = resolve_name(parts->host, NULL, &hints, deadline);
-	if (!result)
+	if (sockaddr_parse(&resolve.endpoint, object, usocket_script_family(c->script)) < 0)
 		return -1;
-	if (s->family == AF_INET6) {
-		const struct sockaddr_in6 *sin6 = (const void *)result->ai_addr;
-		struct parts with_scope = *parts;
-
-		if (with_scope.scope == 0)
-			with_scope.scope = sin6->sin6_scope_id;
-		make_ipv6(address, sin6->sin6_addr, &with_scope);
-	} else {
-		const struct sockaddr_in *sin = (const void *)result->ai_addr;
-
-		make_ipv4(address, sin->sin_addr, parts->port);
-	}
-	usocket_freeaddrinfo(result);
-	return 0;
+	c->argument = &resolve;
+	result = call_run(c, do_address);
+	c->argument = argument;
+	Py_DECREF(resolve.endpoint.owner);
+	if (result == 0)
+		return 0;
+	call_raise_session(result);
+	return -1;
 }
 
-int sockaddr_parse(struct sockaddr_any *address, PyObject *object,
-	const struct socket_object *s, const struct deadline *deadline)
+static PyObject *long_tuple(const struct usocket_script_address *address, char *host, int port)
 {
-	struct parts parts;
-	int rc = 0;
-
-	if (parse_parts(&parts, object, s->family) < 0)
-		return -1;
-	if (!parse_literal(address, &parts, s->family))
-		rc = look_up(address, &parts, s, deadline);
-	Py_DECREF(parts.owner);
-	return rc;
-}
-
-PyObject *sockaddr_host(const struct sockaddr_any *address)
-{
-	const struct sockaddr_in *sin = (const void *)&address->storage;
-	const struct sockaddr_in6 *sin6 = (const void *)&address->storage;
-	char text[HOST_TEXT_MAX] = "";
-	size_t len;
-
-	if (address->generic.sa_family != AF_INET6) {
-		inet_ntop(AF_INET, &sin->sin_addr, text, sizeof(text));
-		return PyUnicode_FromString(text);
-	}
-	inet_ntop(AF_INET6, &sin6->sin6_addr, text, sizeof(text));
-	len = strlen(text);
-	if (sin6->sin6_scope_id != 0)
-		snprintf(text + len, sizeof(text) - len, "%%%u", sin6->sin6_scope_id);
-	return PyUnicode_FromString(text);
-}
-
-int sockaddr_port(const struct sockaddr_any *address)
-{
-	const struct sockaddr_in *sin = (const void *)&address->storage;
 	const struct sockaddr_in6 *sin6 = (const void *)&address->storage;
 
-	return ntohs(address->generic.sa_family == AF_INET6 ? sin6->sin6_port : sin->sin_port);
+	host[strcspn(host, "%")] = '\0';
+	return Py_BuildValue("(siII)", host, port, (unsigned int)ntohl(sin6->sin6_flowinfo),
+		(unsigned int)sin6->sin6_scope_id);
 }
 
-PyObject *sockaddr_tuple(const struct sockaddr_any *address)
+PyObject *sockaddr_tuple(const struct usocket_script_address *address, bool is_long)
 {
-	if (address->len == 0 || address->generic.sa_family == AF_UNSPEC)
+	char host[USOCKET_SCRIPT_HOST_MAX];
+	int port = usocket_script_address_text(address, host);
+
+	if (port < 0)
 		Py_RETURN_NONE;
-	return Py_BuildValue("(Ni)", sockaddr_host(address), sockaddr_port(address));
+	if (is_long && address->storage.ss_family == AF_INET6)
+		return long_tuple(address, host, port);
+	return Py_BuildValue("(si)", host, port);
 }

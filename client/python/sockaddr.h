@@ -1,46 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses between Python and the library: (host, port), as a tuple or list,
- * and (host, port, flowinfo, scope_id) too for IPv6.
+ * Addresses of Python and of the library.
  */
 #ifndef CLIENT_PYTHON_SOCKADDR_H
 #define CLIENT_PYTHON_SOCKADDR_H
 
-#include "client/python/wait.h"
+#include "client/python/call.h"
 
-#include <sys/socket.h>
+#include <stdbool.h>
 
-struct sockaddr_any {
-	union {
-		struct sockaddr generic;
-		struct sockaddr_storage storage;
-	};
-	socklen_t len; /* bytes; 0: no address */
+/* An address as a script gave it; @owner keeps the host's text alive. */
+struct endpoint {
+	struct usocket_script_endpoint endpoint;
+	PyObject *owner;
 };
 
 /*
- * Takes str, bytes or bytearray as a host name. *@host lives as long as
- * *@owner, a new reference. Returns 0, or -1 with an exception set.
+ * Reads a host: str or bytes. *@owner keeps *@host alive.
+ * Returns 0, or -1 with an exception set.
  */
 int sockaddr_parse_host(PyObject *object, const char **host, PyObject **owner);
 
-/* Takes an int of 0..65535 as a port. Returns it, or -1 with an exception. */
+/* Reads a port. Returns it, or -1 with an exception set. */
 int sockaddr_parse_port(PyObject *object);
 
 /*
- * Reads an address for socket @s; a host name is looked up before @deadline.
- * Returns 0, or -1 with an exception set.
+ * Reads (host, port), for IPv6 also (host, port, flowinfo, scope_id), a tuple or
+ * list. Returns 0, or -1 with an exception set.
  */
-int sockaddr_parse(struct sockaddr_any *address, PyObject *object,
-	const struct socket_object *s, const struct deadline *deadline);
+int sockaddr_parse(struct endpoint *endpoint, PyObject *object, int family);
 
 /*
- * The host of @address as str (link-local ones with their scope), and its port.
+ * The same for an address that is needed now: names are looked up inside the
+ * time of @c, a call of the socket.
  */
-PyObject *sockaddr_host(const struct sockaddr_any *address);
-int sockaddr_port(const struct sockaddr_any *address);
+int sockaddr_resolve(struct usocket_script_address *address, PyObject *object, struct call *c);
 
-/* (host, port); None if there is no address. */
-PyObject *sockaddr_tuple(const struct sockaddr_any *address);
+/* A new tuple; IPv6 addresses have four items if @is_long. None for none. */
+PyObject *sockaddr_tuple(const struct usocket_script_address *address, bool is_long);
 
 #endif

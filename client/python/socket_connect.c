@@ -2,186 +2,172 @@
 /*
  * Theory of operation
  *
- * Each method fills in a small struct, and a wait_fn makes the library's call
- * from it. connect's remembers that it has begun: after a signal the attempt is
- * still under way and is waited for, not begun again.
+ * bind, listen, accept, connect and their like. The object of a connection is
+ * made before the connection is taken: making it may fail, and a connection
+ * that nobody holds would be lost.
  */
 #include "client/python/socket_connect.h"
 
+#include "client/python/module_state.h"
 #include "client/python/sockaddr.h"
-#include "client/python/wait.h"
+#include "client/python/socket_object.h"
 
-#include "usocket.h"
-
-#include <errno.h>
-#include <stdbool.h>
-#include <string.h>
-
-#define BACKLOG_DEFAULT 8
-
-static ssize_t do_bind(int fd, void *argument, int timeout_ms)
+static ssize_t do_bind(struct call *c)
 {
-	struct sockaddr_any *address = argument;
-
-	(void)timeout_ms;
-	return usocket_bind(fd, &address->generic, address->len);
+	return usocket_script_bind(c->script, c->argument);
 }
 
 PyObject *socket_bind(PyObject *self, PyObject *object)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	struct deadline deadline = deadline_start(s->timeout_ns);
-	struct sockaddr_any address;
+	struct usocket_script_address address;
+	struct call c = call_of(&socket_from(self)->script, &address);
 
-	if (sockaddr_parse(&address, object, s, &deadline) < 0 ||
-		wait_request(s, do_bind, &address) < 0)
+	if (sockaddr_resolve(&address, object, &c) < 0)
 		return NULL;
-	Py_RETURN_NONE;
+	return call_none(call_run(&c, do_bind));
 }
 
-static ssize_t do_listen(int fd, void *argument, int timeout_ms)
+static ssize_t do_listen(struct call *c)
 {
-	const int *backlog = argument;
+	const int *backlog = c->argument;
 
-	(void)timeout_ms;
-	return usocket_listen(fd, *backlog);
+	return usocket_script_listen(c->script, *backlog);
 }
 
 PyObject *socket_listen(PyObject *self, PyObject *args)
 {
-	int backlog = BACKLOG_DEFAULT;
+	int backlog = USOCKET_SCRIPT_BACKLOG;
+	struct call c = call_of(&socket_from(self)->script, &backlog);
 
-	if (!PyArg_ParseTuple(args, "|i:listen", &backlog) ||
-		wait_request((struct socket_object *)self, do_listen, &backlog) < 0)
+	if (!PyArg_ParseTuple(args, "|i:listen", &backlog))
 		return NULL;
-	Py_RETURN_NONE;
+	return call_none(call_run(&c, do_listen));
 }
 
-static ssize_t do_accept(int fd, void *argument, int timeout_ms)
-{
-	struct sockaddr_any *address = argument;
+struct accept {
+	struct usocket_script *accepted;
+	struct usocket_script_address address;
+};
 
-	address->len = sizeof(address->storage);
-	return usocket_accept_timeout(fd, &address->generic, &address->len, SOCK_CLOEXEC,
-		timeout_ms);
+static ssize_t do_accept(struct call *c)
+{
+	struct accept *accept = c->argument;
+
+	return usocket_script_accept(c->script, &c->call, accept->accepted, &accept->address);
 }
 
 PyObject *socket_accept(PyObject *self, PyObject *unused)
 {
-	struct socket_object *s = (struct socket_object *)self;
+	struct socket_object *s = socket_from(self);
 	struct module_state *state = module_state_of(Py_TYPE(self));
-	struct deadline deadline = deadline_start(s->timeout_ns);
-	struct sockaddr_any address;
-	PyObject *accepted;
-	ssize_t fd;
+	PyObject *accepted = NULL, *address, *result;
+	struct accept accept;
+	struct call c;
+	ssize_t rc;
 
 	(void)unused;
-	if (!state)
-		return NULL;
-	fd = wait_call(s, &deadline, do_accept, &address);
-	if (fd < 0)
-		return wait_raise(fd);
-	accepted = socket_object_wrap(state->socket_type, (int)fd, s);
+	if (state)
+		accepted = socket_object_new(s->is_standard ? state->standard_type
+							    : state->socket_type);
 	if (!accepted)
 		return NULL;
-	return Py_BuildValue("(NNi)", accepted, sockaddr_host(&address),
-		sockaddr_port(&address));
+	accept.accepted = &socket_from(accepted)->script;
+	c = call_of(&s->script, &accept);
+	rc = call_run(&c, do_accept);
+	if (rc < 0) {
+		Py_DECREF(accepted);
+		return call_raise(rc);
+	}
+	address = sockaddr_tuple(&accept.address, s->is_standard);
+	if (!address) {
+		Py_DECREF(accepted);
+		return NULL;
+	}
+	if (s->is_standard)
+		return Py_BuildValue("(NN)", accepted, address);
+	result = Py_BuildValue("(NOO)", accepted, PyTuple_GetItem(address, 0),
+		PyTuple_GetItem(address, 1));
+	Py_DECREF(address);
+	return result;
 }
 
-struct connect_call {
-	struct sockaddr_any address;
-	bool begun;
-};
-
-static ssize_t do_connect(int fd, void *argument, int timeout_ms)
+static ssize_t do_connect(struct call *c)
 {
-	struct connect_call *call = argument;
+	struct endpoint *endpoint = c->argument;
 
-	if (call->begun)
-		return usocket_connect_wait(fd, timeout_ms);
-	call->begun = true;
-	return usocket_connect_timeout(fd, &call->address.generic, call->address.len, timeout_ms);
+	return usocket_script_connect_to(c->script, &c->call, &endpoint->endpoint);
 }
 
-/* None, for what is not TCP, dissolves the association, as AF_UNSPEC does. */
-static int parse_peer(struct sockaddr_any *address, PyObject *object,
-	const struct socket_object *s, const struct deadline *deadline)
+static ssize_t do_disconnect(struct call *c)
 {
-	if (object != Py_None || s->type == SOCK_STREAM)
-		return sockaddr_parse(address, object, s, deadline);
-	memset(&address->storage, 0, sizeof(address->storage));
-	address->generic.sa_family = AF_UNSPEC;
-	address->len = sizeof(address->generic);
-	return 0;
+	return usocket_script_disconnect(c->script);
 }
 
 PyObject *socket_connect(PyObject *self, PyObject *object)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	struct deadline deadline = deadline_start(s->timeout_ns);
-	struct connect_call call = { .begun = false };
+	struct usocket_script *script = &socket_from(self)->script;
+	struct endpoint endpoint;
+	struct call c = call_of(script, &endpoint);
 	ssize_t result;
 
-	if (parse_peer(&call.address, object, s, &deadline) < 0)
+	/* For what is not TCP, as AF_UNSPEC does. */
+	if (object == Py_None && usocket_script_type(script) != SOCK_STREAM)
+		return call_none(call_run(&c, do_disconnect));
+	if (sockaddr_parse(&endpoint, object, usocket_script_family(script)) < 0)
 		return NULL;
-	result = wait_call(s, &deadline, do_connect, &call);
-	if (result < 0)
-		return wait_raise(result);
+	result = call_run(&c, do_connect);
+	Py_DECREF(endpoint.owner);
+	if (result != 0)
+		return call_raise(result);
 	Py_RETURN_NONE;
 }
 
-static ssize_t do_shutdown(int fd, void *argument, int timeout_ms)
+static ssize_t do_shutdown(struct call *c)
 {
-	const int *how = argument;
+	const int *how = c->argument;
 
-	(void)timeout_ms;
-	return usocket_shutdown(fd, *how);
+	return usocket_script_shutdown(c->script, *how);
 }
 
 PyObject *socket_shutdown(PyObject *self, PyObject *args)
 {
 	int how;
+	struct call c = call_of(&socket_from(self)->script, &how);
 
-	if (!PyArg_ParseTuple(args, "i:shutdown", &how) ||
-		wait_request((struct socket_object *)self, do_shutdown, &how) < 0)
+	if (!PyArg_ParseTuple(args, "i:shutdown", &how))
 		return NULL;
-	Py_RETURN_NONE;
+	return call_none(call_run(&c, do_shutdown));
 }
 
-static ssize_t do_getsockname(int fd, void *argument, int timeout_ms)
+static ssize_t do_getsockname(struct call *c)
 {
-	struct sockaddr_any *address = argument;
+	return usocket_script_getsockname(c->script, c->argument);
+}
 
-	(void)timeout_ms;
-	address->len = sizeof(address->storage);
-	return usocket_getsockname(fd, &address->generic, &address->len);
+static ssize_t do_getpeername(struct call *c)
+{
+	return usocket_script_getpeername(c->script, c->argument);
+}
+
+static PyObject *get_name(PyObject *self, call_fn fn)
+{
+	struct usocket_script_address address;
+	struct call c = call_of(&socket_from(self)->script, &address);
+	ssize_t result = call_run(&c, fn);
+
+	if (result < 0)
+		return call_raise(result);
+	return sockaddr_tuple(&address, socket_from(self)->is_standard);
 }
 
 PyObject *socket_getsockname(PyObject *self, PyObject *unused)
 {
-	struct sockaddr_any address;
-
 	(void)unused;
-	if (wait_request((struct socket_object *)self, do_getsockname, &address) < 0)
-		return NULL;
-	return sockaddr_tuple(&address);
-}
-
-static ssize_t do_getpeername(int fd, void *argument, int timeout_ms)
-{
-	struct sockaddr_any *address = argument;
-
-	(void)timeout_ms;
-	address->len = sizeof(address->storage);
-	return usocket_getpeername(fd, &address->generic, &address->len);
+	return get_name(self, do_getsockname);
 }
 
 PyObject *socket_getpeername(PyObject *self, PyObject *unused)
 {
-	struct sockaddr_any address;
-
 	(void)unused;
-	if (wait_request((struct socket_object *)self, do_getpeername, &address) < 0)
-		return NULL;
-	return sockaddr_tuple(&address);
+	return get_name(self, do_getpeername);
 }

@@ -2,134 +2,95 @@
 /*
  * Theory of operation
  *
- * The object owns its descriptor from __init__ or accept() until close(),
- * detach() or its end, whichever is first; -1 is closed from then on, and every
- * call that needs the socket raises 9. The descriptor is forgotten before it is
- * closed, so that no other thread begins a call on a number that may be
- * somebody else's next; the library wakes those that are in one.
+ * Two classes with the same methods: usocket.socket with QuecPython's shapes,
+ * and one with those of Python's own socket, for stdsocket.py; a method that
+ * differs looks at is_standard. The library owns the descriptor and decides
+ * what calls mean; closing forgets it before it is closed.
  *
- * It holds no Python object, yet takes part in garbage collection, as an
+ * An object holds no other, yet takes part in garbage collection, as an
  * instance of a class that does (instances refer to their class, and a subclass
  * may be part of a cycle). There is no tp_dealloc: the one that Python gives to
  * a class runs the finalizer, which closes, and does the rest.
  */
 #include "client/python/socket_object.h"
 
-#include "client/python/errors.h"
+#include "client/python/call.h"
+#include "client/python/module_state.h"
 #include "client/python/socket_connect.h"
 #include "client/python/socket_options.h"
-#include "client/python/socket_read.h"
 #include "client/python/socket_receive.h"
 #include "client/python/socket_send.h"
-#include "client/python/wait.h"
-
-#include "usocket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <structmember.h>
+#include <sys/socket.h>
 
-static struct socket_object *from_object(PyObject *self)
+static ssize_t do_close(struct call *c)
 {
-	return (struct socket_object *)self;
+	return usocket_script_close(c->script);
 }
 
-/* O_NONBLOCK is for those who use the descriptor by other means. */
-static int apply_timeout(struct socket_object *s)
+static ssize_t close_socket(struct socket_object *s)
 {
-	int flags = fcntl(s->fd, F_GETFL);
-	int wanted = s->timeout_ns == TIMEOUT_NONE ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+	struct call c = call_of(&s->script, NULL);
 
-	if (flags < 0 || (flags != wanted && fcntl(s->fd, F_SETFL, wanted) < 0))
-		return -errno;
-	return 0;
+	return call_run(&c, do_close);
 }
 
-/* Closes what is open. Returns 0 or -errno. */
-static int close_descriptor(struct socket_object *s)
+PyObject *socket_object_new(PyTypeObject *type)
 {
-	int fd = s->fd, rc, error;
+	allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+	struct socket_object *s = (struct socket_object *)allocate(type, 0);
+	struct module_state *state;
 
-	s->fd = -1;
-	s->deferred_error = 0;
-	buffer_fini(&s->pushback);
-	if (fd < 0)
-		return 0;
-	Py_BEGIN_ALLOW_THREADS
-	rc = usocket_close(fd);
-	error = errno;
-	Py_END_ALLOW_THREADS
-	return rc < 0 ? -error : 0;
+	if (!s)
+		return NULL;
+	usocket_script_init(&s->script);
+	state = module_state_of(type);
+	if (!state) {
+		Py_DECREF(s);
+		return NULL;
+	}
+	s->is_standard = PyType_IsSubtype(type, state->standard_type);
+	return (PyObject *)s;
 }
 
 static PyObject *socket_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-	allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-	struct socket_object *s = (struct socket_object *)allocate(type, 0);
-
 	(void)args;
 	(void)keywords;
-	if (!s)
+	return socket_object_new(type);
+}
+
+struct usocket_script *socket_object_script(PyObject *object)
+{
+	struct module_state *state = module_state_of(Py_TYPE(object));
+
+	if (!state) {
+		PyErr_Clear();
 		return NULL;
-	s->fd = -1;
-	s->timeout_ns = TIMEOUT_NONE;
-	return (PyObject *)s;
-}
-
-static int open_descriptor(struct socket_object *s, int family, int type, int protocol)
-{
-	/* The page's default protocol, TCP, is no protest against SOCK_DGRAM. */
-	int wanted = protocol < 0 ? 0 : protocol;
-	int fd, error;
-
-	Py_BEGIN_ALLOW_THREADS
-	fd = usocket_socket(family, type | SOCK_CLOEXEC, wanted);
-	error = errno;
-	Py_END_ALLOW_THREADS
-	if (fd < 0) {
-		errors_raise_session(error);
-		return -1;
 	}
-	s->fd = fd;
-	s->family = family;
-	s->type = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
-	s->protocol = wanted;
-	s->timeout_ns = type & SOCK_NONBLOCK ? 0 : TIMEOUT_NONE;
-	if (protocol < 0)
-		s->protocol = s->type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
-	return 0;
+	if (!PyObject_TypeCheck(object, state->socket_type) &&
+		!PyObject_TypeCheck(object, state->standard_type))
+		return NULL;
+	return &socket_from(object)->script;
 }
 
-static ssize_t get_int_option(int fd, int option, int *value)
+struct opening {
+	int family, type, protocol;
+	int fileno; /* to take over; -1: a new socket */
+};
+
+static ssize_t do_open(struct call *c)
 {
-	socklen_t len = sizeof(*value);
+	struct opening *opening = c->argument;
 
-	return usocket_getsockopt(fd, SOL_SOCKET, option, value, &len);
-}
-
-/* Takes over a descriptor that is a usocket, from wherever it came. */
-static int adopt_descriptor(struct socket_object *s, int fd)
-{
-	int family, type, protocol, rc, error;
-
-	Py_BEGIN_ALLOW_THREADS
-	rc = get_int_option(fd, SO_DOMAIN, &family) < 0 ||
-		get_int_option(fd, SO_TYPE, &type) < 0 ||
-		get_int_option(fd, SO_PROTOCOL, &protocol) < 0;
-	error = errno;
-	Py_END_ALLOW_THREADS
-	if (rc) {
-		errors_raise_session(error);
-		return -1;
-	}
-	s->fd = fd;
-	s->family = family;
-	s->type = type;
-	s->protocol = protocol;
-	s->timeout_ns = fcntl(fd, F_GETFL) & O_NONBLOCK ? 0 : TIMEOUT_NONE;
-	return 0;
+	if (opening->fileno >= 0)
+		return usocket_script_adopt(c->script, opening->fileno);
+	return usocket_script_open(c->script, opening->family, opening->type, opening->protocol);
 }
 
 static int parse_fileno(PyObject *object, int *fd)
@@ -144,18 +105,20 @@ static int parse_fileno(PyObject *object, int *fd)
 static int socket_init(PyObject *self, PyObject *args, PyObject *keywords)
 {
 	static const char *const names[] = { "af", "type", "proto", "fileno", NULL };
-	struct socket_object *s = from_object(self);
-	int family = AF_INET, type = SOCK_STREAM, protocol = -1, fd;
+	struct opening opening = { .family = AF_INET, .type = SOCK_STREAM, .protocol = -1 };
+	struct call c = call_of(&socket_from(self)->script, &opening);
 	PyObject *fileno = NULL;
+	ssize_t result;
 
-	if (!PyArg_ParseTupleAndKeywords(args, keywords, "|iii$O:socket", (char **)names,
-		    &family, &type, &protocol, &fileno) ||
-		parse_fileno(fileno, &fd) < 0)
+	if (!PyArg_ParseTupleAndKeywords(args, keywords, "|iii$O:socket",
+		    (char **)(uintptr_t)names, &opening.family, &opening.type, &opening.protocol,
+		    &fileno) ||
+		parse_fileno(fileno, &opening.fileno) < 0)
 		return -1;
-	close_descriptor(s);
-	if (fd >= 0)
-		return adopt_descriptor(s, fd);
-	return open_descriptor(s, family, type, protocol);
+	result = call_run(&c, do_open);
+	if (result < 0)
+		call_raise_session(result);
+	return result < 0 ? -1 : 0;
 }
 
 static int socket_traverse(PyObject *self, visitproc visit, void *arg)
@@ -169,71 +132,51 @@ static void socket_finalize(PyObject *self)
 	PyObject *type, *value, *traceback;
 
 	PyErr_Fetch(&type, &value, &traceback);
-	if (from_object(self)->fd >= 0 &&
+	if (usocket_script_fileno(&socket_from(self)->script) >= 0 &&
 		PyErr_ResourceWarning(self, 1, "unclosed %R", self) < 0 &&
 		PyErr_ExceptionMatches(PyExc_Warning))
 		PyErr_WriteUnraisable(self);
-	close_descriptor(from_object(self));
+	usocket_script_close(&socket_from(self)->script);
 	PyErr_Restore(type, value, traceback);
 }
 
 static PyObject *socket_repr(PyObject *self)
 {
-	const struct socket_object *s = from_object(self);
+	const struct usocket_script *script = &socket_from(self)->script;
+	int fd = usocket_script_fileno(script);
 
-	if (s->fd < 0)
+	if (fd < 0)
 		return PyUnicode_FromString("<usocket.socket [closed]>");
-	return PyUnicode_FromFormat("<usocket.socket fd=%d, family=%d, type=%d, proto=%d>",
-		s->fd, s->family, s->type, s->protocol);
+	return PyUnicode_FromFormat("<usocket.socket fd=%d, family=%d, type=%d, proto=%d>", fd,
+		usocket_script_family(script), usocket_script_type(script),
+		usocket_script_protocol(script));
 }
 
 static PyObject *socket_close(PyObject *self, PyObject *unused)
 {
-	int rc = close_descriptor(from_object(self));
-
 	(void)unused;
-	if (rc < 0)
-		return errors_raise(-rc);
-	Py_RETURN_NONE;
+	return call_none(close_socket(socket_from(self)));
 }
 
 static PyObject *socket_detach(PyObject *self, PyObject *unused)
 {
-	struct socket_object *s = from_object(self);
-	int fd = s->fd;
-
 	(void)unused;
-	s->fd = -1;
-	close_descriptor(s);
-	return PyLong_FromLong(fd);
+	return PyLong_FromLong(usocket_script_detach(&socket_from(self)->script));
 }
 
 static PyObject *socket_fileno(PyObject *self, PyObject *unused)
 {
 	(void)unused;
-	return PyLong_FromLong(from_object(self)->fd);
-}
-
-static PyObject *set_timeout(struct socket_object *s, int64_t timeout_ns)
-{
-	int rc;
-
-	if (s->fd < 0)
-		return errors_raise(EBADF);
-	s->timeout_ns = timeout_ns;
-	rc = apply_timeout(s);
-	if (rc < 0)
-		return errors_raise(-rc);
-	Py_RETURN_NONE;
+	return PyLong_FromLong(usocket_script_fileno(&socket_from(self)->script));
 }
 
 static PyObject *socket_settimeout(PyObject *self, PyObject *object)
 {
 	int64_t timeout_ns;
 
-	if (deadline_parse_timeout(object, &timeout_ns) < 0)
+	if (call_parse_timeout(object, &timeout_ns) < 0)
 		return NULL;
-	return set_timeout(from_object(self), timeout_ns);
+	return call_none(usocket_script_settimeout(&socket_from(self)->script, timeout_ns));
 }
 
 static PyObject *socket_setblocking(PyObject *self, PyObject *object)
@@ -242,27 +185,32 @@ static PyObject *socket_setblocking(PyObject *self, PyObject *object)
 
 	if (blocking < 0)
 		return NULL;
-	return set_timeout(from_object(self), blocking ? TIMEOUT_NONE : 0);
+	return call_none(usocket_script_settimeout(&socket_from(self)->script,
+		blocking ? USOCKET_SCRIPT_WAIT : 0));
 }
 
 static PyObject *socket_gettimeout(PyObject *self, PyObject *unused)
 {
-	int64_t timeout_ns = from_object(self)->timeout_ns;
+	int64_t timeout_ns;
+	int rc = usocket_script_gettimeout(&socket_from(self)->script, &timeout_ns);
 
 	(void)unused;
-	if (from_object(self)->fd < 0)
-		return errors_raise(EBADF);
-	if (timeout_ns == TIMEOUT_NONE)
+	if (rc < 0)
+		return call_raise(rc);
+	if (timeout_ns == USOCKET_SCRIPT_WAIT)
 		Py_RETURN_NONE;
 	return PyFloat_FromDouble((double)timeout_ns / 1e9);
 }
 
 static PyObject *socket_getblocking(PyObject *self, PyObject *unused)
 {
+	int64_t timeout_ns;
+	int rc = usocket_script_gettimeout(&socket_from(self)->script, &timeout_ns);
+
 	(void)unused;
-	if (from_object(self)->fd < 0)
-		return errors_raise(EBADF);
-	return PyBool_FromLong(from_object(self)->timeout_ns != 0);
+	if (rc < 0)
+		return call_raise(rc);
+	return PyBool_FromLong(timeout_ns != 0);
 }
 
 /* QuecPython's file object of a socket is the socket. */
@@ -275,8 +223,8 @@ static PyObject *socket_makefile(PyObject *self, PyObject *args)
 
 	if (!PyArg_ParseTuple(args, "|sO:makefile", &mode, &buffering))
 		return NULL;
-	if (from_object(self)->fd < 0)
-		return errors_raise(EBADF);
+	if (usocket_script_fileno(&socket_from(self)->script) < 0)
+		return call_raise(-EBADF);
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(mode, modes[i]) == 0) {
 			Py_INCREF(self);
@@ -310,15 +258,21 @@ static PyMethodDef methods[] = {
 	{ "detach", socket_detach, METH_NOARGS, "detach() -> the descriptor, no longer ours" },
 	{ "getsockname", socket_getsockname, METH_NOARGS, "getsockname() -> (host, port)" },
 	{ "getpeername", socket_getpeername, METH_NOARGS, "getpeername() -> (host, port)" },
-	{ "recv", socket_recv, METH_VARARGS, "recv(bufsize) -> bytes" },
-	{ "recvfrom", socket_recvfrom, METH_VARARGS, "recvfrom(bufsize) -> (bytes, address)" },
+	{ "recv", socket_recv, METH_VARARGS, "recv(bufsize[, flags]) -> bytes" },
+	{ "recvfrom", socket_recvfrom, METH_VARARGS,
+		"recvfrom(bufsize[, flags]) -> (bytes, address)" },
+	{ "recv_into", (PyCFunction)(void (*)(void))socket_recv_into, METH_VARARGS | METH_KEYWORDS,
+		"recv_into(buffer[, nbytes[, flags]]) -> count" },
+	{ "recvfrom_into", (PyCFunction)(void (*)(void))socket_recvfrom_into,
+		METH_VARARGS | METH_KEYWORDS,
+		"recvfrom_into(buffer[, nbytes[, flags]]) -> (count, address)" },
 	{ "read", socket_read, METH_VARARGS, "read([size]) -> bytes; to the end without size" },
 	{ "readall", socket_readall, METH_NOARGS, "readall() -> bytes, to the end" },
 	{ "readinto", socket_readinto, METH_VARARGS, "readinto(buf[, nbytes]) -> count" },
 	{ "readline", socket_readline, METH_VARARGS, "readline([size]) -> bytes" },
-	{ "send", socket_send, METH_VARARGS, "send(data) -> count" },
-	{ "sendall", socket_sendall, METH_VARARGS, "sendall(data)" },
-	{ "sendto", socket_sendto, METH_VARARGS, "sendto(data, address) -> count" },
+	{ "send", socket_send, METH_VARARGS, "send(data[, flags]) -> count" },
+	{ "sendall", socket_sendall, METH_VARARGS, "sendall(data[, flags])" },
+	{ "sendto", socket_sendto, METH_VARARGS, "sendto(data[, flags], address) -> count" },
 	{ "write", socket_write, METH_VARARGS, "write(data) -> count, None if it would block" },
 	{ "setsockopt", socket_setsockopt, METH_VARARGS, "setsockopt(level, optname, value)" },
 	{ "getsockopt", socket_getsockopt, METH_VARARGS, "getsockopt(level, optname[, buflen])" },
@@ -337,10 +291,32 @@ static PyMethodDef methods[] = {
 	{ NULL, NULL, 0, NULL },
 };
 
+static PyObject *get_family(PyObject *self, void *unused)
+{
+	(void)unused;
+	return PyLong_FromLong(usocket_script_family(&socket_from(self)->script));
+}
+
+static PyObject *get_type(PyObject *self, void *unused)
+{
+	(void)unused;
+	return PyLong_FromLong(usocket_script_type(&socket_from(self)->script));
+}
+
+static PyObject *get_protocol(PyObject *self, void *unused)
+{
+	(void)unused;
+	return PyLong_FromLong(usocket_script_protocol(&socket_from(self)->script));
+}
+
+static PyGetSetDef attributes[] = {
+	{ "family", get_family, NULL, "AF_INET or AF_INET6", NULL },
+	{ "type", get_type, NULL, "SOCK_STREAM, SOCK_DGRAM or SOCK_RAW", NULL },
+	{ "proto", get_protocol, NULL, "the protocol, as it was given", NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
 static PyMemberDef members[] = {
-	{ "family", T_INT, offsetof(struct socket_object, family), READONLY, NULL },
-	{ "type", T_INT, offsetof(struct socket_object, type), READONLY, NULL },
-	{ "proto", T_INT, offsetof(struct socket_object, protocol), READONLY, NULL },
 	{ "__weaklistoffset__", T_PYSSIZET, offsetof(struct socket_object, weakrefs), READONLY,
 		NULL },
 	{ NULL, 0, 0, 0, NULL },
@@ -359,6 +335,7 @@ static PyType_Slot slots[] = {
 	{ Py_tp_repr, socket_repr },
 	{ Py_tp_methods, methods },
 	{ Py_tp_members, members },
+	{ Py_tp_getset, attributes },
 	{ 0, NULL },
 };
 
@@ -369,22 +346,19 @@ static PyType_Spec spec = {
 	.slots = slots,
 };
 
+static PyType_Spec standard_spec = {
+	.name = "usocket._core.StandardSocket",
+	.basicsize = sizeof(struct socket_object),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+	.slots = slots,
+};
+
 PyTypeObject *socket_object_new_type(PyObject *module)
 {
 	return (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
 }
 
-PyObject *socket_object_wrap(PyTypeObject *type, int fd, const struct socket_object *like)
+PyTypeObject *socket_object_new_standard_type(PyObject *module)
 {
-	struct socket_object *s = (struct socket_object *)socket_new(type, NULL, NULL);
-
-	if (!s) {
-		usocket_close(fd);
-		return NULL;
-	}
-	s->fd = fd;
-	s->family = like->family;
-	s->type = like->type;
-	s->protocol = like->protocol;
-	return (PyObject *)s;
+	return (PyTypeObject *)PyType_FromModuleAndSpec(module, &standard_spec, NULL);
 }

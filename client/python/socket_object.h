@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usocket.socket as a C structure, its life, and its own few methods.
+ * The module's two socket classes as a C structure, and their life.
  */
 #ifndef CLIENT_PYTHON_SOCKET_OBJECT_H
 #define CLIENT_PYTHON_SOCKET_OBJECT_H
@@ -8,33 +8,29 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "client/python/buffer.h"
-#include "client/python/module_state.h"
+#include "usocket_script.h"
 
-#include <stdint.h>
+#include <stdbool.h>
 
-#define TIMEOUT_NONE INT64_C(-1)
-
-/* All members are read and written with the GIL held. */
 struct socket_object {
-	PyObject_HEAD int fd;	/* owned; -1: closed */
-	int family;		/* AF_INET, AF_INET6 */
-	int type;		/* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
-	int protocol;		/* as given to the constructor */
-	int64_t timeout_ns;	/* TIMEOUT_NONE; 0: non-blocking */
-	int deferred_error;	/* errno the next call reports, 0: none; a call
-				 * met it after it had something to return */
-	struct buffer pushback; /* received, and not returned by any call yet */
+	PyObject_HEAD struct usocket_script script;
+	bool is_standard; /* its class has the shapes of Python's own socket */
 	PyObject *weakrefs;
 };
 
-/* Makes the class for the module @module. Returns a new reference or NULL. */
-PyTypeObject *socket_object_new_type(PyObject *module);
+static inline struct socket_object *socket_from(PyObject *self)
+{
+	return (struct socket_object *)self;
+}
 
-/*
- * A new socket object around the descriptor @fd, which it owns even on failure,
- * with the family, type and protocol of @like. Returns a reference or NULL.
- */
-PyObject *socket_object_wrap(PyTypeObject *type, int fd, const struct socket_object *like);
+/* Make the classes for the module @module. Return a new reference or NULL. */
+PyTypeObject *socket_object_new_type(PyObject *module);
+PyTypeObject *socket_object_new_standard_type(PyObject *module);
+
+/* A new closed socket of a class. Returns a reference or NULL. */
+PyObject *socket_object_new(PyTypeObject *type);
+
+/* The socket's struct, NULL if the object is none of this module's. */
+struct usocket_script *socket_object_script(PyObject *object);
 
 #endif

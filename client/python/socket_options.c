@@ -2,138 +2,64 @@
 /*
  * Theory of operation
  *
- * The numbers of Linux, lwIP and QuecPython collide (2 is SO_REUSEADDR here
- * and TCP_KEEPALIVE there) and scripts ignore the level. So the module's names
- * have numbers of their own, which no system uses, and a const table says what
- * each stands for; the level is not looked at for them.
+ * usocket.socket takes the numbers of the module's constants, as all script
+ * bindings do (usocket_script.h); the standard class takes Linux' too, since
+ * that is where its programs have them from, also at SOL_SOCKET.
  *
- * Programs that take their numbers from Python's own socket module (asyncio,
- * ssl) are served as well: a number that is none of ours goes to the library
- * with its level. But not for setting at SOL_SOCKET, where a script's hard-coded
- * number most likely is another system's: that is 92, and a line says so.
+ * lwIP's option 20, a function that is called when something has arrived, is
+ * the business of the module usocket._watch, which is Python.
  */
 #include "client/python/socket_options.h"
 
-#include "client/python/errors.h"
-#include "client/python/wait.h"
-
-#include "usocket.h"
+#include "client/python/call.h"
+#include "client/python/socket_object.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <string.h>
 
-/* First of the module's own numbers; they follow the table's order. */
-#define OPTION_FIRST	 0x7500
+/* lwIP's number, at its SOL_SOCKET; scripts write the number. */
+#define OPTION_CALLBACK	 20
 #define OPTION_VALUE_MAX 1024
 
-static const struct option {
-	const char *name;
-	int level; /* the library's */
-	int option;
-} options[] = {
-	{ "SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR },
-	{ "TCP_KEEPALIVE", SOL_USOCKET, USOCKET_SO_KEEPALIVE_MINUTES },
-	{ "SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE },
-	{ "SO_BROADCAST", SOL_SOCKET, SO_BROADCAST },
-	{ "SO_LINGER", SOL_SOCKET, SO_LINGER },
-	{ "SO_RCVBUF", SOL_SOCKET, SO_RCVBUF },
-	{ "SO_SNDBUF", SOL_SOCKET, SO_SNDBUF },
-	{ "SO_ERROR", SOL_SOCKET, SO_ERROR },
-	{ "SO_TYPE", SOL_SOCKET, SO_TYPE },
-	{ "SO_ACCEPTCONN", SOL_SOCKET, SO_ACCEPTCONN },
-	{ "SO_WAIT_LINK", SOL_USOCKET, USOCKET_SO_WAIT_LINK },
-	{ "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY },
-	{ "TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE },
-	{ "TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL },
-	{ "TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT },
-	{ "TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG },
-	{ "TCP_INFO", IPPROTO_TCP, TCP_INFO },
-	{ "IP_TTL", IPPROTO_IP, IP_TTL },
-	{ "IP_TOS", IPPROTO_IP, IP_TOS },
-	{ "IP_MULTICAST_TTL", IPPROTO_IP, IP_MULTICAST_TTL },
-	{ "IP_MULTICAST_LOOP", IPPROTO_IP, IP_MULTICAST_LOOP },
-	{ "IP_ADD_MEMBERSHIP", IPPROTO_IP, IP_ADD_MEMBERSHIP },
-	{ "IP_DROP_MEMBERSHIP", IPPROTO_IP, IP_DROP_MEMBERSHIP },
-	{ "IPV6_V6ONLY", IPPROTO_IPV6, IPV6_V6ONLY },
-	{ "IPV6_UNICAST_HOPS", IPPROTO_IPV6, IPV6_UNICAST_HOPS },
-	{ "IPV6_MULTICAST_HOPS", IPPROTO_IPV6, IPV6_MULTICAST_HOPS },
-	{ "IPV6_MULTICAST_LOOP", IPPROTO_IPV6, IPV6_MULTICAST_LOOP },
-	{ "IPV6_JOIN_GROUP", IPPROTO_IPV6, IPV6_JOIN_GROUP },
-	{ "IPV6_LEAVE_GROUP", IPPROTO_IPV6, IPV6_LEAVE_GROUP },
-};
-
-#define N_OPTIONS ((int)(sizeof(options) / sizeof(options[0])))
-
-struct option_call {
-	int level, option; /* as the script gave them, then the library's */
+struct option {
+	int level, option;
 	void *value;
 	socklen_t len;
 };
 
-int socket_options_add_names(PyObject *module)
+static ssize_t do_setsockopt(struct call *c)
 {
-	int i;
+	struct option *option = c->argument;
 
-	for (i = 0; i < N_OPTIONS; i++)
-		if (PyModule_AddIntConstant(module, options[i].name, OPTION_FIRST + i) < 0)
-			return -1;
-	return 0;
+	return usocket_script_setsockopt(c->script, option->level, option->option, option->value,
+		option->len);
 }
 
-/* Returns 0 if the number is the module's own, and puts the library's there. */
-static int translate(struct option_call *call)
+static ssize_t do_linux_setsockopt(struct call *c)
 {
-	int i = call->option - OPTION_FIRST;
+	struct option *option = c->argument;
 
-	if (call->option < OPTION_FIRST || i >= N_OPTIONS)
-		return -ENOENT;
-	call->level = options[i].level;
-	call->option = options[i].option;
-	return 0;
+	return usocket_setsockopt(usocket_script_fileno(c->script), option->level, option->option,
+		       option->value, option->len) < 0
+		? -errno
+		: 0;
 }
 
-static ssize_t do_setsockopt(int fd, void *argument, int timeout_ms)
+static ssize_t do_getsockopt(struct call *c)
 {
-	struct option_call *call = argument;
+	struct option *option = c->argument;
 
-	(void)timeout_ms;
-	return usocket_setsockopt(fd, call->level, call->option, call->value, call->len);
+	return usocket_script_getsockopt(c->script, option->level, option->option, option->value,
+		&option->len);
 }
 
-static ssize_t do_getsockopt(int fd, void *argument, int timeout_ms)
+static PyObject *set(PyObject *self, struct option *option)
 {
-	struct option_call *call = argument;
+	struct call c = call_of(&socket_from(self)->script, option);
 
-	(void)timeout_ms;
-	return usocket_getsockopt(fd, call->level, call->option, call->value, &call->len);
-}
-
-static PyObject *refuse(const struct option_call *call)
-{
-	PySys_WriteStderr("usocket: setsockopt: unknown option %d (level %d): use the names "
-			  "of the module\n",
-		call->option, call->level);
-	return errors_raise(ENOPROTOOPT);
-}
-
-static PyObject *set(PyObject *self, struct option_call *call)
-{
-	struct option_call given = *call;
-	struct socket_object *s = (struct socket_object *)self;
-	int foreign = translate(call) < 0;
-	struct deadline never = deadline_start(TIMEOUT_NONE);
-	ssize_t result;
-
-	if (foreign && call->level == SOL_SOCKET && s->fd >= 0)
-		return refuse(&given);
-	result = wait_call(s, &never, do_setsockopt, call);
-	if (result == -ENOPROTOOPT && foreign)
-		return refuse(&given);
-	if (result < 0)
-		return wait_raise(result);
-	Py_RETURN_NONE;
+	if (socket_from(self)->is_standard && !usocket_script_is_option(option->option))
+		return call_none(call_run(&c, do_linux_setsockopt));
+	return call_none(call_run(&c, do_setsockopt));
 }
 
 static int parse_int(PyObject *object, int *value)
@@ -151,49 +77,72 @@ static int parse_int(PyObject *object, int *value)
 	return 0;
 }
 
-PyObject *socket_setsockopt(PyObject *self, PyObject *args)
+static PyObject *set_callback(PyObject *self, PyObject *callback)
 {
-	struct option_call call;
-	PyObject *object, *result;
-	Py_buffer buffer;
-	int value;
+	PyObject *module, *result;
 
-	if (!PyArg_ParseTuple(args, "iiO:setsockopt", &call.level, &call.option, &object))
+	if (usocket_script_fileno(&socket_from(self)->script) < 0)
+		return call_raise(-EBADF);
+	module = PyImport_ImportModule("usocket._watch");
+	if (!module)
 		return NULL;
-	if (PyLong_Check(object)) {
-		if (parse_int(object, &value) < 0)
-			return NULL;
-		call.value = &value;
-		call.len = sizeof(value);
-		return set(self, &call);
-	}
+	result = PyObject_CallMethod(module, "set_callback", "OO", self, callback);
+	Py_DECREF(module);
+	return result;
+}
+
+static PyObject *set_buffer(PyObject *self, struct option *option, PyObject *object)
+{
+	PyObject *result;
+	Py_buffer buffer;
+
 	if (PyObject_GetBuffer(object, &buffer, PyBUF_SIMPLE) < 0) {
 		PyErr_SetString(PyExc_TypeError, "option value must be an int or a buffer");
 		return NULL;
 	}
-	call.value = buffer.buf;
-	call.len = buffer.len < OPTION_VALUE_MAX ? (socklen_t)buffer.len : OPTION_VALUE_MAX;
-	result = set(self, &call);
+	option->value = buffer.buf;
+	option->len = buffer.len < OPTION_VALUE_MAX ? (socklen_t)buffer.len : OPTION_VALUE_MAX;
+	result = set(self, option);
 	PyBuffer_Release(&buffer);
 	return result;
 }
 
-static ssize_t do_socket_info(int fd, void *argument, int timeout_ms)
+PyObject *socket_setsockopt(PyObject *self, PyObject *args)
 {
-	(void)timeout_ms;
-	return usocket_socket_info(fd, argument, sizeof(struct usocket_socket_info));
+	struct option option;
+	PyObject *object;
+	int value;
+
+	if (!PyArg_ParseTuple(args, "iiO:setsockopt", &option.level, &option.option, &object))
+		return NULL;
+	if (PyLong_Check(object)) {
+		if (parse_int(object, &value) < 0)
+			return NULL;
+		option.value = &value;
+		option.len = sizeof(value);
+		return set(self, &option);
+	}
+	if (option.option == OPTION_CALLBACK && option.level == SOL_SOCKET &&
+		!socket_from(self)->is_standard &&
+		(object == Py_None || PyCallable_Check(object)))
+		return set_callback(self, object);
+	return set_buffer(self, &option, object);
+}
+
+static ssize_t do_info(struct call *c)
+{
+	return usocket_script_info(c->script, 1, c->argument);
 }
 
 /* What is known of the connection; Linux' struct would be mostly zeros. */
 static PyObject *get_tcp_info(PyObject *self)
 {
-	struct socket_object *s = (struct socket_object *)self;
 	struct usocket_socket_info info;
+	struct call c = call_of(&socket_from(self)->script, &info);
+	ssize_t result = call_run(&c, do_info);
 
-	if (s->fd >= 0 && s->type != SOCK_STREAM)
-		return errors_raise(ENOPROTOOPT);
-	if (wait_request(s, do_socket_info, &info) < 0)
-		return NULL;
+	if (result < 0)
+		return call_raise(result);
 	return Py_BuildValue("{si sI sI sI sK sK sK}",
 		"state", (int)info.state,
 		"rtt_us", (unsigned int)info.rtt_us,
@@ -204,95 +153,40 @@ static PyObject *get_tcp_info(PyObject *self)
 		"bytes_acked", (unsigned long long)info.bytes_acked);
 }
 
-/* An error that a call could not report is the pending one. */
-static PyObject *take_deferred(struct socket_object *s)
-{
-	int error = s->deferred_error;
-
-	s->deferred_error = 0;
-	return PyLong_FromLong(error);
-}
-
-static PyObject *get_int(struct socket_object *s, struct option_call *call)
-{
-	int value = 0;
-
-	call->value = &value;
-	call->len = sizeof(value);
-	if (wait_request(s, do_getsockopt, call) < 0)
-		return NULL;
-	return PyLong_FromLong(value);
-}
-
-static PyObject *get_bytes(struct socket_object *s, struct option_call *call)
-{
-	char value[OPTION_VALUE_MAX];
-
-	call->value = value;
-	if (wait_request(s, do_getsockopt, call) < 0)
-		return NULL;
-	return PyBytes_FromStringAndSize(value, (Py_ssize_t)call->len);
-}
-
 PyObject *socket_getsockopt(PyObject *self, PyObject *args)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	struct option_call call;
-	int foreign, len = 0;
+	char value[OPTION_VALUE_MAX];
+	struct option option = { .value = value };
+	struct call c = call_of(&socket_from(self)->script, &option);
+	ssize_t result;
+	int len = 0, number;
 
-	if (!PyArg_ParseTuple(args, "ii|i:getsockopt", &call.level, &call.option, &len))
+	if (!PyArg_ParseTuple(args, "ii|i:getsockopt", &option.level, &option.option, &len))
 		return NULL;
-	foreign = translate(&call) < 0;
-	if (!foreign && call.level == IPPROTO_TCP && call.option == TCP_INFO)
+	if (len == 0 && usocket_script_is_tcp_info(option.level, option.option))
 		return get_tcp_info(self);
 	if (len < 0 || len > OPTION_VALUE_MAX) {
 		PyErr_SetString(PyExc_ValueError, "buflen must be 0..1024");
 		return NULL;
 	}
-	call.len = (socklen_t)len;
+	option.len = len > 0 ? (socklen_t)len : sizeof(number);
+	result = call_run(&c, do_getsockopt);
+	if (result < 0)
+		return call_raise(result);
 	if (len > 0)
-		return get_bytes(s, &call);
-	if (call.level == SOL_SOCKET && call.option == SO_ERROR && s->deferred_error)
-		return take_deferred(s);
-	return get_int(s, &call);
-}
-
-static ssize_t do_getsocketsta(int fd, void *argument, int timeout_ms)
-{
-	int *state = argument;
-
-	(void)timeout_ms;
-	*state = usocket_getsocketsta(fd);
-	return 0;
+		return PyBytes_FromStringAndSize(value, (Py_ssize_t)option.len);
+	memcpy(&number, value, sizeof(number));
+	return PyLong_FromLong(number);
 }
 
 PyObject *socket_getsocketsta(PyObject *self, PyObject *unused)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	int state = -1;
-
 	(void)unused;
-	if (s->fd >= 0 && wait_request(s, do_getsocketsta, &state) < 0)
-		return NULL;
-	return PyLong_FromLong(state);
-}
-
-static ssize_t do_getsendacksize(int fd, void *argument, int timeout_ms)
-{
-	int64_t *size = argument;
-
-	(void)timeout_ms;
-	*size = usocket_getsendacksize(fd);
-	return 0;
+	return PyLong_FromLong(usocket_script_getsocketsta(&socket_from(self)->script));
 }
 
 PyObject *socket_getsendacksize(PyObject *self, PyObject *unused)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	int64_t size = -1;
-
 	(void)unused;
-	if (s->fd >= 0 && wait_request(s, do_getsendacksize, &size) < 0)
-		return NULL;
-	return PyLong_FromLongLong(size);
+	return PyLong_FromLongLong(usocket_script_getsendacksize(&socket_from(self)->script));
 }

@@ -2,208 +2,286 @@
 /*
  * Theory of operation
  *
- * All bytes come through receive_some(), so that no call passes by what an
- * earlier one pushed back or the error it could not report yet.
- *
- * recv(n) never waits for n bytes and never allocates for n that do not come:
- * it starts with a modest buffer, which grows while bytes that have arrived
- * fill it.
+ * What is received and kept the library decides. Bytes that have left the
+ * socket are in hand until their object is made; if a signal handler raises
+ * meanwhile, or there is no memory, they go back.
  */
 #include "client/python/socket_receive.h"
 
 #include "client/python/sockaddr.h"
-
-#include "usocket.h"
+#include "client/python/socket_object.h"
 
 #include <errno.h>
+#include <stdint.h>
 
-struct receive_call {
-	void *buffer;
+/* A receive of so many bytes and less goes straight into its object. */
+#define FEW 16384
+
+struct receive {
+	void *buffer; /* the caller's, or NULL: the library's, in bytes */
 	size_t len;
 	int flags;
-	struct sockaddr_any *address; /* NULL: not wanted */
+	struct usocket_script_address *address; /* NULL: not wanted */
+	struct usocket_script_bytes bytes;
 };
 
-static ssize_t do_receive(int fd, void *argument, int timeout_ms)
+static ssize_t do_recv(struct call *c)
 {
-	struct receive_call *call = argument;
+	struct receive *receive = c->argument;
 
-	if (!call->address)
-		return usocket_recv_timeout(fd, call->buffer, call->len, call->flags, timeout_ms);
-	call->address->len = sizeof(call->address->storage);
-	return usocket_recvfrom_timeout(fd, call->buffer, call->len, call->flags,
-		&call->address->generic, &call->address->len, timeout_ms);
+	return usocket_script_recv(c->script, &c->call, receive->buffer, receive->len,
+		receive->flags, receive->address);
 }
 
-static ssize_t do_getpeername(int fd, void *argument, int timeout_ms)
+static ssize_t do_recv_bytes(struct call *c)
 {
-	struct sockaddr_any *address = argument;
+	struct receive *receive = c->argument;
 
-	(void)timeout_ms;
-	address->len = sizeof(address->storage);
-	return usocket_getpeername(fd, &address->generic, &address->len);
+	return usocket_script_recv_bytes(c->script, &c->call, receive->len, receive->flags,
+		&receive->bytes, receive->address);
 }
 
-/* The peer of bytes that were received before; it may be unknown by now. */
-static void find_peer(struct socket_object *s, struct sockaddr_any *address)
+static ssize_t do_read(struct call *c)
 {
-	struct deadline now = deadline_start(0);
+	struct receive *receive = c->argument;
 
-	address->len = 0;
-	if (wait_call(s, &now, do_getpeername, address) < 0)
-		address->len = 0;
+	return usocket_script_read(c->script, &c->call, receive->len, &receive->bytes);
 }
 
-static ssize_t from_socket(struct socket_object *s, const struct deadline *deadline,
-	struct receive_call *call)
+static ssize_t do_readinto(struct call *c)
 {
-	int error = s->deferred_error;
+	struct receive *receive = c->argument;
 
-	s->deferred_error = 0;
-	return error ? -error : wait_call(s, deadline, do_receive, call);
+	return usocket_script_readinto(c->script, &c->call, receive->buffer, receive->len);
 }
 
-static ssize_t receive(struct socket_object *s, const struct deadline *deadline,
-	struct receive_call *call)
+static ssize_t do_readline(struct call *c)
 {
-	if (s->pushback.n == 0)
-		return from_socket(s, deadline, call);
-	if (call->address)
-		find_peer(s, call->address);
-	return (ssize_t)buffer_take(&s->pushback, call->buffer, call->len);
+	struct receive *receive = c->argument;
+
+	return usocket_script_readline(c->script, &c->call, receive->len, &receive->bytes);
 }
 
-ssize_t receive_fresh(struct socket_object *s, const struct deadline *deadline, void *buffer,
-	size_t len, int flags)
+/* What is in hand goes back; what was only looked at is still there. */
+static void take_back(struct call *c)
 {
-	struct receive_call call = { .buffer = buffer, .len = len, .flags = flags };
+	struct receive *receive = c->argument;
+	const char *data = receive->buffer ? receive->buffer : receive->bytes.data;
+	size_t n = receive->buffer ? c->call.done : receive->bytes.len;
 
-	return from_socket(s, deadline, &call);
+	if (n > 0 && !(receive->flags & MSG_PEEK))
+		usocket_script_unread(c->script, data, n);
 }
 
-ssize_t receive_some(struct socket_object *s, const struct deadline *deadline, void *buffer,
-	size_t len)
+/* Runs @fn, which fills bytes. Would-block is None if @or_none, else raises. */
+static PyObject *run_bytes(struct call *c, call_fn fn, bool or_none)
 {
-	struct receive_call call = { .buffer = buffer, .len = len };
+	struct receive *receive = c->argument;
+	ssize_t result = call_run(c, fn);
+	PyObject *object = NULL;
 
-	return receive(s, deadline, &call);
-}
-
-PyObject *receive_to_bytes(struct socket_object *s, struct buffer *received)
-{
-	PyObject *bytes = PyBytes_FromStringAndSize(received->n ? received->bytes : "",
-		(Py_ssize_t)received->n);
-
-	if (!bytes)
-		buffer_move(&s->pushback, received);
-	buffer_fini(received);
-	return bytes;
-}
-
-/*
- * Adds to @received, which was filled, what more has arrived, up to @size bytes
- * in all. Returns 0; or -1 with an exception set, the bytes pushed back.
- */
-static int receive_more(struct socket_object *s, struct buffer *received, size_t size)
-{
-	struct deadline now = deadline_start(0);
-	ssize_t got;
-	size_t room;
-
-	do {
-		char *end;
-
-		room = received->n < size - received->n ? received->n : size - received->n;
-		end = buffer_reserve(received, room);
-		if (!end)
-			return 0;
-		got = receive_some(s, &now, end, room);
-		if (got > 0)
-			buffer_commit(received, (size_t)got);
-	} while (got == (ssize_t)room && received->n < size);
-	if (got == WAIT_RAISED) {
-		buffer_move(&s->pushback, received);
-		return -1;
+	if (result == -EAGAIN && or_none) {
+		Py_INCREF(Py_None);
+		object = Py_None;
+	} else if (result < 0) {
+		call_raise(result);
+	} else {
+		object = PyBytes_FromStringAndSize(receive->bytes.len ? receive->bytes.data : "",
+			(Py_ssize_t)receive->bytes.len);
 	}
-	if (got < 0 && got != -EAGAIN)
-		s->deferred_error = (int)-got;
-	return 0;
+	if (!object)
+		take_back(c);
+	usocket_script_bytes_free(&receive->bytes);
+	return object;
 }
 
-/* A new bytes object, or NULL with an exception set. */
-static PyObject *receive_bytes(struct socket_object *s, size_t size,
-	struct sockaddr_any *address)
+/* The same for a receive of few bytes. */
+static PyObject *run_few(struct call *c)
 {
-	struct deadline deadline = deadline_start(s->timeout_ns);
-	size_t first = size < RECEIVE_BUFFER ? size : RECEIVE_BUFFER;
-	struct buffer received = { 0 };
-	struct receive_call call = { .len = first, .address = address };
-	PyObject *bytes = NULL;
-	ssize_t got;
+	struct receive *receive = c->argument;
+	char buffer[FEW];
+	PyObject *object;
+	ssize_t result;
 
-	call.buffer = buffer_reserve(&received, first);
-	if (!call.buffer)
-		return PyErr_NoMemory();
-	got = receive(s, &deadline, &call);
-	if (got < 0) {
-		wait_raise(got);
-		goto out;
+	receive->buffer = buffer;
+	result = call_run(c, do_recv);
+	if (result < 0) {
+		take_back(c);
+		return call_raise(result);
 	}
-	buffer_commit(&received, (size_t)got);
-	if ((size_t)got < first || first == size || s->type != SOCK_STREAM ||
-		receive_more(s, &received, size) == 0)
-		bytes = receive_to_bytes(s, &received);
-out:
-	buffer_fini(&received);
-	return bytes;
+	object = PyBytes_FromStringAndSize(buffer, result);
+	if (!object)
+		take_back(c);
+	return object;
 }
 
-static int parse_size(PyObject *args, const char *format, Py_ssize_t *size)
+/* (bufsize[, flags]), of recvfrom too. */
+static PyObject *receive_bytes(PyObject *self, PyObject *args, const char *format,
+	struct usocket_script_address *address)
 {
-	if (!PyArg_ParseTuple(args, format, size))
-		return -1;
-	if (*size >= 0)
-		return 0;
-	PyErr_SetString(PyExc_ValueError, "bufsize must not be negative");
-	return -1;
-}
+	struct receive receive = { .address = address };
+	struct call c = call_of(&socket_from(self)->script, &receive);
+	Py_ssize_t size;
 
-/* Nothing asked for is nothing waited for, on an open socket. */
-static PyObject *no_bytes(const struct socket_object *s)
-{
-	if (s->fd < 0)
-		return wait_raise(-EBADF);
-	return PyBytes_FromStringAndSize(NULL, 0);
+	if (!PyArg_ParseTuple(args, format, &size, &receive.flags))
+		return NULL;
+	if (size < 0) {
+		PyErr_SetString(PyExc_ValueError, "bufsize must not be negative");
+		return NULL;
+	}
+	receive.len = (size_t)size;
+	return receive.len <= FEW ? run_few(&c) : run_bytes(&c, do_recv_bytes, false);
 }
 
 PyObject *socket_recv(PyObject *self, PyObject *args)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	Py_ssize_t size;
-
-	if (parse_size(args, "n:recv", &size) < 0)
-		return NULL;
-	if (size == 0 && s->type == SOCK_STREAM)
-		return no_bytes(s);
-	return receive_bytes(s, (size_t)size, NULL);
+	return receive_bytes(self, args, "n|i:recv", NULL);
 }
 
 PyObject *socket_recvfrom(PyObject *self, PyObject *args)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	struct sockaddr_any address = { .len = 0 };
-	PyObject *bytes;
-	Py_ssize_t size;
+	struct usocket_script_address address = { .len = 0 };
+	PyObject *bytes = receive_bytes(self, args, "n|i:recvfrom", &address);
 
-	if (parse_size(args, "n:recvfrom", &size) < 0)
-		return NULL;
-	if (size == 0 && s->type == SOCK_STREAM) {
-		find_peer(s, &address);
-		bytes = no_bytes(s);
-	} else {
-		bytes = receive_bytes(s, (size_t)size, &address);
-	}
 	if (!bytes)
 		return NULL;
-	return Py_BuildValue("(NN)", bytes, sockaddr_tuple(&address));
+	return Py_BuildValue("(NN)", bytes,
+		sockaddr_tuple(&address, socket_from(self)->is_standard));
+}
+
+/* Receives into @buffer, at most @limit bytes (negative, 0: all of it). */
+static ssize_t receive_into(PyObject *self, Py_buffer *buffer, Py_ssize_t limit,
+	struct receive *receive)
+{
+	struct call c = call_of(&socket_from(self)->script, receive);
+	ssize_t result;
+
+	receive->buffer = buffer->buf;
+	receive->len = (size_t)buffer->len;
+	if (limit > 0 && limit < buffer->len)
+		receive->len = (size_t)limit;
+	result = call_run(&c, do_recv);
+	if (result == CALL_RAISED)
+		take_back(&c);
+	PyBuffer_Release(buffer);
+	return result;
+}
+
+/* (buffer[, nbytes[, flags]]) */
+static int parse_into(PyObject *args, PyObject *keywords, const char *format, Py_buffer *buffer,
+	Py_ssize_t *limit, int *flags)
+{
+	static const char *const names[] = { "buffer", "nbytes", "flags", NULL };
+
+	*limit = 0;
+	*flags = 0;
+	if (!PyArg_ParseTupleAndKeywords(args, keywords, format, (char **)(uintptr_t)names, buffer,
+		    limit, flags))
+		return -1;
+	if (*limit >= 0 && *limit <= buffer->len)
+		return 0;
+	PyErr_SetString(PyExc_ValueError, "nbytes is negative or more than the buffer has");
+	PyBuffer_Release(buffer);
+	return -1;
+}
+
+PyObject *socket_recv_into(PyObject *self, PyObject *args, PyObject *keywords)
+{
+	struct receive receive = { .len = 0 };
+	Py_ssize_t limit;
+	Py_buffer buffer;
+	ssize_t result;
+
+	if (parse_into(args, keywords, "w*|ni:recv_into", &buffer, &limit, &receive.flags) < 0)
+		return NULL;
+	result = receive_into(self, &buffer, limit, &receive);
+	return result < 0 ? call_raise(result) : PyLong_FromSsize_t(result);
+}
+
+PyObject *socket_recvfrom_into(PyObject *self, PyObject *args, PyObject *keywords)
+{
+	struct usocket_script_address address = { .len = 0 };
+	struct receive receive = { .address = &address };
+	Py_ssize_t limit;
+	Py_buffer buffer;
+	ssize_t result;
+
+	if (parse_into(args, keywords, "w*|ni:recvfrom_into", &buffer, &limit, &receive.flags) < 0)
+		return NULL;
+	result = receive_into(self, &buffer, limit, &receive);
+	if (result < 0)
+		return call_raise(result);
+	return Py_BuildValue("(nN)", (Py_ssize_t)result,
+		sockaddr_tuple(&address, socket_from(self)->is_standard));
+}
+
+/* None and negative numbers mean: no limit. */
+static int parse_limit(PyObject *args, const char *format, size_t *limit)
+{
+	PyObject *object = Py_None;
+	Py_ssize_t n;
+
+	*limit = SIZE_MAX;
+	if (!PyArg_ParseTuple(args, format, &object))
+		return -1;
+	if (object == Py_None)
+		return 0;
+	n = PyNumber_AsSsize_t(object, PyExc_OverflowError);
+	if (n == -1 && PyErr_Occurred())
+		return -1;
+	if (n >= 0)
+		*limit = (size_t)n;
+	return 0;
+}
+
+PyObject *socket_read(PyObject *self, PyObject *args)
+{
+	struct receive receive = { .len = 0 };
+	struct call c = call_of(&socket_from(self)->script, &receive);
+
+	if (parse_limit(args, "|O:read", &receive.len) < 0)
+		return NULL;
+	return run_bytes(&c, do_read, true);
+}
+
+PyObject *socket_readall(PyObject *self, PyObject *unused)
+{
+	struct receive receive = { .len = SIZE_MAX };
+	struct call c = call_of(&socket_from(self)->script, &receive);
+
+	(void)unused;
+	return run_bytes(&c, do_read, true);
+}
+
+PyObject *socket_readline(PyObject *self, PyObject *args)
+{
+	struct receive receive = { .len = 0 };
+	struct call c = call_of(&socket_from(self)->script, &receive);
+
+	if (parse_limit(args, "|O:readline", &receive.len) < 0)
+		return NULL;
+	return run_bytes(&c, do_readline, true);
+}
+
+PyObject *socket_readinto(PyObject *self, PyObject *args)
+{
+	struct receive receive = { .len = 0 };
+	struct call c = call_of(&socket_from(self)->script, &receive);
+	Py_ssize_t limit = -1;
+	Py_buffer buffer;
+	ssize_t result;
+
+	if (!PyArg_ParseTuple(args, "w*|n:readinto", &buffer, &limit))
+		return NULL;
+	receive.buffer = buffer.buf;
+	receive.len = (size_t)buffer.len;
+	if (limit >= 0 && (size_t)limit < receive.len)
+		receive.len = (size_t)limit;
+	result = call_run(&c, do_readinto);
+	if (result == CALL_RAISED)
+		take_back(&c);
+	PyBuffer_Release(&buffer);
+	if (result == -EAGAIN)
+		Py_RETURN_NONE;
+	return result < 0 ? call_raise(result) : PyLong_FromSsize_t(result);
 }

@@ -2,148 +2,144 @@
 /*
  * Theory of operation
  *
- * send(), sendall() and write() are one operation with three endings. Blocking
- * or with a time-out it queues all of the data, in as many rounds as signals
- * make of it; non-blocking, send() and write() queue what fits, sendall() all
- * or nothing. send() and write() return the count if anything was queued, and
- * leave the error, if it was one, for the next call; sendall() raises.
+ * What the calls mean is the library's (usocket_script.h). usocket.socket takes
+ * str as data and its send() queues all; the standard class takes what has a
+ * buffer, and its send() may be short. Flags are the standard class's, and
+ * harmless in the other.
  */
 #include "client/python/socket_send.h"
 
 #include "client/python/sockaddr.h"
-#include "client/python/wait.h"
-
-#include "usocket.h"
+#include "client/python/socket_object.h"
 
 #include <errno.h>
 
-struct send_call {
-	Py_buffer buffer;
-	size_t sent;		     /* bytes queued so far */
-	struct sockaddr_any address; /* sendto only */
+struct send {
+	Py_buffer data;
+	int flags;
+	struct usocket_script_address address; /* sendto only */
 };
 
-static ssize_t do_send_all(int fd, void *argument, int timeout_ms)
+static ssize_t do_write(struct call *c)
 {
-	struct send_call *call = argument;
-	const char *data = call->buffer.buf;
-	size_t sent = 0;
-	int rc;
+	struct send *send = c->argument;
 
-	rc = usocket_sendall_timeout(fd, data + call->sent, (size_t)call->buffer.len - call->sent,
-		0, timeout_ms, &sent);
-	call->sent += sent;
-	return rc;
+	return usocket_script_write(c->script, &c->call, send->data.buf, (size_t)send->data.len);
 }
 
-static ssize_t do_send_some(int fd, void *argument, int timeout_ms)
+static ssize_t do_send(struct call *c)
 {
-	struct send_call *call = argument;
-	ssize_t n;
+	struct send *send = c->argument;
 
-	n = usocket_send_timeout(fd, call->buffer.buf, (size_t)call->buffer.len, 0, timeout_ms);
-	if (n > 0)
-		call->sent = (size_t)n;
-	return n;
+	return usocket_script_send(c->script, &c->call, send->data.buf, (size_t)send->data.len,
+		send->flags);
 }
 
-static ssize_t do_sendto(int fd, void *argument, int timeout_ms)
+static ssize_t do_sendall(struct call *c)
 {
-	struct send_call *call = argument;
+	struct send *send = c->argument;
 
-	return usocket_sendto_timeout(fd, call->buffer.buf, (size_t)call->buffer.len, 0,
-		&call->address.generic, call->address.len, timeout_ms);
+	return usocket_script_sendall(c->script, &c->call, send->data.buf, (size_t)send->data.len,
+		send->flags);
 }
 
-/* Runs @fn, reporting first what an earlier call had to defer. */
-static ssize_t run(struct socket_object *s, const struct deadline *deadline, wait_fn fn,
-	struct send_call *call)
+static ssize_t do_sendto(struct call *c)
 {
-	int error = s->deferred_error;
+	struct send *send = c->argument;
 
-	s->deferred_error = 0;
-	return error ? -error : wait_call(s, deadline, fn, call);
+	return usocket_script_sendto(c->script, &c->call, send->data.buf, (size_t)send->data.len,
+		send->flags, &send->address);
 }
 
-/* send() and write(): what was queued counts, and its end is the next call's. */
-static PyObject *send_and_count(PyObject *self, struct send_call *call, PyObject *blocked)
+/* Reads (data[, flags]). Returns 0, or -1 with an exception set. */
+static int parse_data(PyObject *self, PyObject *args, struct send *send)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	struct deadline deadline = deadline_start(s->timeout_ns);
-	ssize_t result = run(s, &deadline, s->timeout_ns ? do_send_all : do_send_some, call);
+	const char *format = socket_from(self)->is_standard ? "y*|i:send" : "s*|i:send";
 
-	if (result >= 0)
-		return PyLong_FromSize_t(s->timeout_ns ? (size_t)call->buffer.len : call->sent);
-	if (result == WAIT_RAISED)
-		return NULL;
-	if (call->sent > 0) {
-		if (result != -EAGAIN && !(result == -ETIMEDOUT && deadline_passed(&deadline)))
-			s->deferred_error = (int)-result;
-		return PyLong_FromSize_t(call->sent);
-	}
-	if (result != -EAGAIN || !blocked)
-		return wait_raise(result);
-	Py_INCREF(blocked);
-	return blocked;
+	send->flags = 0;
+	return PyArg_ParseTuple(args, format, &send->data, &send->flags) ? 0 : -1;
+}
+
+static ssize_t run_send(PyObject *self, struct send *send, call_fn fn)
+{
+	struct call c = call_of(&socket_from(self)->script, send);
+	ssize_t result = call_run(&c, fn);
+
+	PyBuffer_Release(&send->data);
+	return result;
 }
 
 PyObject *socket_send(PyObject *self, PyObject *args)
 {
-	struct send_call call = { .sent = 0 };
-	PyObject *result;
+	struct send send;
+	ssize_t result;
 
-	if (!PyArg_ParseTuple(args, "s*:send", &call.buffer))
+	if (parse_data(self, args, &send) < 0)
 		return NULL;
-	result = send_and_count(self, &call, NULL);
-	PyBuffer_Release(&call.buffer);
-	return result;
+	/* With flags (MSG_DONTWAIT) it is the standard one in both. */
+	result = run_send(self, &send,
+		socket_from(self)->is_standard || send.flags ? do_send : do_write);
+	return result < 0 ? call_raise(result) : PyLong_FromSsize_t(result);
 }
 
 PyObject *socket_write(PyObject *self, PyObject *args)
 {
-	struct send_call call = { .sent = 0 };
-	PyObject *result;
+	struct send send;
+	ssize_t result;
 
-	if (!PyArg_ParseTuple(args, "s*:write", &call.buffer))
+	if (parse_data(self, args, &send) < 0)
 		return NULL;
-	result = send_and_count(self, &call, Py_None);
-	PyBuffer_Release(&call.buffer);
-	return result;
+	result = run_send(self, &send, do_write);
+	if (result == -EAGAIN)
+		Py_RETURN_NONE;
+	return result < 0 ? call_raise(result) : PyLong_FromSsize_t(result);
 }
 
 PyObject *socket_sendall(PyObject *self, PyObject *args)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	struct deadline deadline = deadline_start(s->timeout_ns);
-	struct send_call call = { .sent = 0 };
-	ssize_t result;
+	struct send send;
 
-	if (!PyArg_ParseTuple(args, "s*:sendall", &call.buffer))
+	if (parse_data(self, args, &send) < 0)
 		return NULL;
-	result = run(s, &deadline, do_send_all, &call);
-	PyBuffer_Release(&call.buffer);
-	if (result < 0)
-		return wait_raise(result);
-	Py_RETURN_NONE;
+	return call_none(run_send(self, &send, do_sendall));
+}
+
+/* Reads (data, address) or (data, flags, address). */
+static int parse_sendto(PyObject *self, PyObject *args, struct send *send, PyObject **address)
+{
+	bool is_standard = socket_from(self)->is_standard;
+
+	send->flags = 0;
+	if (PyTuple_Size(args) == 3)
+		return PyArg_ParseTuple(args, is_standard ? "y*iO:sendto" : "s*iO:sendto",
+			       &send->data, &send->flags, address)
+			? 0
+			: -1;
+	return PyArg_ParseTuple(args, is_standard ? "y*O:sendto" : "s*O:sendto", &send->data,
+		       address)
+		? 0
+		: -1;
 }
 
 PyObject *socket_sendto(PyObject *self, PyObject *args)
 {
-	struct socket_object *s = (struct socket_object *)self;
-	struct deadline deadline = deadline_start(s->timeout_ns);
-	struct send_call call = { .sent = 0 };
+	struct usocket_script *script = &socket_from(self)->script;
+	struct send send;
+	struct call c = call_of(script, &send);
+	call_fn fn = do_sendto;
 	PyObject *address;
 	ssize_t result;
 
-	if (!PyArg_ParseTuple(args, "s*O:sendto", &call.buffer, &address))
+	if (parse_sendto(self, args, &send, &address) < 0)
 		return NULL;
-	if (sockaddr_parse(&call.address, address, s, &deadline) < 0) {
-		PyBuffer_Release(&call.buffer);
+	if (usocket_script_type(script) == SOCK_STREAM)
+		/* Connected or not: the address does not matter. */
+		fn = do_send;
+	else if (sockaddr_resolve(&send.address, address, &c) < 0) {
+		PyBuffer_Release(&send.data);
 		return NULL;
 	}
-	result = run(s, &deadline, do_sendto, &call);
-	PyBuffer_Release(&call.buffer);
-	if (result < 0)
-		return wait_raise(result);
-	return PyLong_FromSsize_t(result);
+	result = call_run(&c, fn);
+	PyBuffer_Release(&send.data);
+	return result < 0 ? call_raise(result) : PyLong_FromSsize_t(result);
 }

@@ -41,9 +41,6 @@ int usocket_script_timeout(double seconds, int64_t *timeout_ns)
 	*timeout_ns = (int64_t)(seconds * (double)NS_PER_S);
 	if ((double)*timeout_ns < seconds * (double)NS_PER_S)
 		(*timeout_ns)++;
-	/* What is less than the library can count, but not nothing. */
-	if (*timeout_ns > 0 && *timeout_ns < NS_PER_MS)
-		*timeout_ns = NS_PER_MS;
 	return 0;
 }
 

@@ -102,11 +102,16 @@ int usocket_script_constant_value(unsigned int i)
 	return OPTION_FIRST + (int)(i - N_CONSTANTS);
 }
 
+int usocket_script_is_option(int option)
+{
+	return option >= OPTION_FIRST && option < OPTION_FIRST + (int)N_OPTIONS;
+}
+
 int script_option_translate(int *level, int *option)
 {
 	int i = *option - OPTION_FIRST;
 
-	if (*option < OPTION_FIRST || i >= (int)N_OPTIONS)
+	if (!usocket_script_is_option(*option))
 		return -ENOENT;
 	*level = options[i].level;
 	*option = options[i].option;

@@ -41,7 +41,7 @@ class Module(ModuleCase):
             self.assertTrue(callable(getattr(usocket.socket, name)), name)
 
     def test_module_file_is_abi3(self):
-        self.assertTrue(usocket.__file__.endswith(".abi3.so"), usocket.__file__)
+        self.assertTrue(usocket._core.__file__.endswith(".abi3.so"))
 
     @rows("S1", "S4")
     def test_defaults_are_tcp_over_ipv4(self):
@@ -271,7 +271,7 @@ class Names(ModuleCase):
     def test_more_arguments_are_honoured(self):
         self.assertEqual(usocket.getaddrinfo("10.1.2.3", 80, 2, 2, 17, 0),
                          [(2, 2, 17, "10.1.2.3", ("10.1.2.3", 80))])
-        with self.raises(-2):
+        with self.raises(-2, kernel.gaierror):
             usocket.getaddrinfo("10.1.2.3", 80, usocket.AF_INET6)
 
     @rows("A3")
@@ -281,7 +281,7 @@ class Names(ModuleCase):
         for bad in -1, 65536, 1 << 80, "70000", "99999999999", "":
             with self.assertRaises(ValueError, msg=repr(bad)):
                 usocket.getaddrinfo("10.1.2.3", bad)
-        with self.raises(-8):
+        with self.raises(-8, kernel.gaierror):
             usocket.getaddrinfo("10.1.2.3", "no such service")
         for bad in 1.5, None, b"80":
             with self.assertRaises(TypeError):
@@ -289,7 +289,7 @@ class Names(ModuleCase):
 
     @rows("A4", "A5")
     def test_names_that_do_not_resolve(self):
-        with self.raises(-2):
+        with self.raises(-2, kernel.gaierror):
             usocket.getaddrinfo("x" * 300, 80)
         # The configured server is the stack's loopback: nobody answers there.
         with self.assertRaises(OSError) as caught:

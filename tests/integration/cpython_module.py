@@ -10,8 +10,8 @@ import runner
 
 
 def is_built():
-    folder = os.path.join(os.environ["USOCKETD_BUILDDIR"], "client/python/.libs")
-    return os.path.exists(os.path.join(folder, "usocket.abi3.so"))
+    folder = os.path.join(os.environ["USOCKETD_BUILDDIR"], "client/python")
+    return os.path.exists(os.path.join(folder, "usocket/_core.abi3.so"))
 
 
 if __name__ == "__main__":

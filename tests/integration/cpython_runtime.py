@@ -215,7 +215,8 @@ def links():
     usocket._links()
 
 for action in converse, mistake, drop, resolve, links:
-    for _ in range(100):
+    # Python keeps things until it has seen all of a path often enough.
+    for _ in range(800):
         action()
     gc.collect()
     before = info().uordblks, len(os.listdir("/proc/self/fd"))

@@ -19,7 +19,7 @@ import runner
 
 # Before a library of the build is loaded.
 runner.preload_sanitizer()
-sys.path[:0] = [os.path.join(os.environ["USOCKETD_BUILDDIR"], "client/python/.libs"),
+sys.path[:0] = [os.path.join(os.environ["USOCKETD_BUILDDIR"], "client/python"),
                 os.path.join(os.environ["USOCKETD_SRCDIR"], "client/quecpython")]
 
 import usocket  # noqa: E402

@@ -31,12 +31,12 @@ class CPython:
         self.env = {
             "USOCKET_PYTHON": sys.executable,
             "USOCKET_QUECPYTHON": os.path.join(source, "client/quecpython"),
-            "PYTHONPATH": os.path.join(build, "client/python/.libs"),
+            "PYTHONPATH": os.path.join(build, "client/python"),
             "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
         }
 
     def skip_reason(self):
-        module = os.path.join(self.env["PYTHONPATH"], "usocket.abi3.so")
+        module = os.path.join(self.env["PYTHONPATH"], "usocket/_core.abi3.so")
         return None if os.path.exists(module) else "built without the CPython module"
 
     def environment(self, **more):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPython module usocket: QuecPython's socket API over libusocket.
+ * The CPython module usocket._core: sockets over libusocket, from which the
+ * package usocket is made.
  *
  * Theory of operation
  *
@@ -8,30 +9,36 @@
  * interpreter has a module of its own. It uses the limited API of 3.11 only,
  * so one binary serves that version and all later ones.
  *
- * The module's shapes are QuecPython's (accept() gives three values, str counts
- * as data, addresses are pairs, send() sends all). Where they differ from
- * those of Python's own socket module they are made at the end of a method,
- * by one call, so that a class with the other shapes can share the rest.
+ * It has two classes of sockets, QuecPython's and the standard library's, which
+ * share all but the shapes of what they take and give; see socket_object.c.
  */
 #include "client/python/module_state.h"
 
 #include "client/python/constants.h"
 #include "client/python/links.h"
+#include "client/python/poll.h"
 #include "client/python/resolve.h"
 #include "client/python/socket_object.h"
-#include "client/python/socket_options.h"
+
+/* Makes a class and adds it. Returns 0, or -1 with an exception set. */
+static int add_type(PyObject *module, const char *name, PyTypeObject *(*make)(PyObject *module),
+	PyTypeObject **type)
+{
+	*type = make(module);
+	return *type ? PyModule_AddObjectRef(module, name, (PyObject *)*type) : -1;
+}
 
 static int module_exec(PyObject *module)
 {
 	struct module_state *state = PyModule_GetState(module);
 
-	state->socket_type = socket_object_new_type(module);
-	if (!state->socket_type ||
-		PyModule_AddObjectRef(module, "socket", (PyObject *)state->socket_type) < 0)
+	if (add_type(module, "socket", socket_object_new_type, &state->socket_type) < 0 ||
+		add_type(module, "StandardSocket", socket_object_new_standard_type,
+			&state->standard_type) < 0 ||
+		add_type(module, "poll", poll_new_type, &state->poll_type) < 0 ||
+		add_type(module, "Lookup", resolve_new_lookup_type, &state->lookup_type) < 0)
 		return -1;
-	if (constants_add(module) < 0 || socket_options_add_names(module) < 0)
-		return -1;
-	return 0;
+	return constants_add(module);
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
@@ -39,6 +46,9 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 	struct module_state *state = PyModule_GetState(module);
 
 	Py_VISIT(state->socket_type);
+	Py_VISIT(state->standard_type);
+	Py_VISIT(state->poll_type);
+	Py_VISIT(state->lookup_type);
 	return 0;
 }
 
@@ -47,6 +57,9 @@ static int module_clear(PyObject *module)
 	struct module_state *state = PyModule_GetState(module);
 
 	Py_CLEAR(state->socket_type);
+	Py_CLEAR(state->standard_type);
+	Py_CLEAR(state->poll_type);
+	Py_CLEAR(state->lookup_type);
 	return 0;
 }
 
@@ -59,6 +72,7 @@ static PyMethodDef functions[] = {
 	{ "getaddrinfo", resolve_getaddrinfo, METH_VARARGS,
 		"getaddrinfo(host, port[, family[, type[, proto[, flags]]]])\n"
 		"-> [(family, type, proto, canonname, sockaddr), ...]" },
+	{ "_getaddrinfo_standard", resolve_getaddrinfo_standard, METH_VARARGS, NULL },
 	{ "_links", links_list, METH_NOARGS, NULL },
 	{ "_wait_link", links_wait, METH_O, NULL },
 	{ "_watch_links", links_watch, METH_NOARGS, NULL },
@@ -74,8 +88,8 @@ static PyModuleDef_Slot slots[] = {
 
 static struct PyModuleDef definition = {
 	PyModuleDef_HEAD_INIT,
-	.m_name = "usocket",
-	.m_doc = "QuecPython's sockets, in the TCP/IP stack of usocketd.",
+	.m_name = "usocket._core",
+	.m_doc = "Sockets in the TCP/IP stack of usocketd.",
 	.m_size = sizeof(struct module_state),
 	.m_methods = functions,
 	.m_slots = slots,
@@ -94,11 +108,11 @@ struct module_state *module_state_of(PyTypeObject *type)
 		PyErr_Clear();
 		type = PyType_GetSlot(type, Py_tp_base);
 	}
-	PyErr_SetString(PyExc_TypeError, "not a usocket.socket");
+	PyErr_SetString(PyExc_TypeError, "not a class of usocket");
 	return NULL;
 }
 
-PyMODINIT_FUNC PyInit_usocket(void)
+PyMODINIT_FUNC PyInit__core(void)
 {
 	return PyModuleDef_Init(&definition);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/python/buffer.h"
+#include "client/script/buffer.h"
 
 #include "tests/unit/run_suite.h"
 
@@ -142,5 +142,5 @@ int main(void)
 	tcase_add_test(tc, reserve_too_much_is_refused);
 	tcase_add_test(tc, move_takes_all);
 	tcase_add_test(tc, line_ends_with_newline_or_limit);
-	return run_suite("python_buffer", tc);
+	return run_suite("script_buffer", tc);
 }
