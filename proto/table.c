@@ -23,6 +23,7 @@
 #include "proto/table.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -71,6 +72,14 @@ static int check_header(const struct table_header *h, size_t size)
 	return 0;
 }
 
+/* One that can shrink could take the memory away under its readers (SIGBUS). */
+static bool can_shrink(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals < 0 || !(seals & F_SEAL_SHRINK);
+}
+
 int table_map(struct table *t, int fd)
 {
 	struct stat st;
@@ -79,7 +88,8 @@ int table_map(struct table *t, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct table_header))
+	if (!S_ISREG(st.st_mode) || can_shrink(fd) ||
+		st.st_size < (off_t)sizeof(struct table_header))
 		return -EPROTO;
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)

@@ -166,8 +166,9 @@ struct table {
 
 /*
  * Maps the table of descriptor @fd read-only. The caller keeps @fd.
- * Returns 0; -EPROTO if it is not a table; -EPROTONOSUPPORT for a version or
- * size this source does not know; or what mmap gave.
+ * Returns 0; -EPROTO if it is not a table, sealed against shrinking;
+ * -EPROTONOSUPPORT for a version or size this source does not know; or what
+ * mmap gave.
  */
 int table_map(struct table *t, int fd);
 void table_unmap(struct table *t);

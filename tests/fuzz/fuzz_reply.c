@@ -24,6 +24,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -187,7 +188,7 @@ static void fill_image(struct image *image)
 
 static int make_table(struct script s)
 {
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct record record;
 	struct image image;
 
@@ -203,7 +204,8 @@ static int make_table(struct script s)
 			len = sizeof(image) - at;
 		memcpy((uint8_t *)&image + at, record.bytes + 2, len);
 	}
-	if (fd < 0 || write(fd, &image, sizeof(image)) != (ssize_t)sizeof(image))
+	if (fd < 0 || write(fd, &image, sizeof(image)) != (ssize_t)sizeof(image) ||
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
 		abort();
 	return fd;
 }

@@ -5,6 +5,7 @@
 #include "tests/unit/run_suite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -28,12 +29,15 @@ static int map_edited(void (*edit)(struct table_header *h))
 		.links_offset = sizeof(h),
 	};
 	struct table t = { 0 };
-	int fd = memfd_create("test", 0);
+	int fd = memfd_create("test", MFD_ALLOW_SEALING);
 	int r;
 
 	if (edit)
 		edit(&h);
 	ck_assert_int_eq((int)write(fd, &h, sizeof(h)), (int)sizeof(h));
+	/* Not before it can shrink no more. */
+	ck_assert_int_eq(table_map(&t, fd), -EPROTO);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 	r = table_map(&t, fd);
 	close(fd);
 	if (r == 0)
@@ -113,7 +117,7 @@ END_TEST
 START_TEST(map_of_what_is_no_table_fails)
 {
 	struct table t = { 0 };
-	int fd = memfd_create("test", 0);
+	int fd = memfd_create("test", MFD_ALLOW_SEALING);
 	int pipes[2];
 
 	ck_assert_int_eq(table_map(&t, fd), -EPROTO);
@@ -159,9 +163,10 @@ START_TEST(read_of_half_written_record_gives_up)
 	enum table_state state;
 	uint16_t error, flags;
 	struct table t;
-	int fd = memfd_create("test", 0);
+	int fd = memfd_create("test", MFD_ALLOW_SEALING);
 
 	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 	h = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	*h = (struct table_header){
 		.magic = TABLE_MAGIC,
