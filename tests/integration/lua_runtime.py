@@ -6,6 +6,9 @@ import resource
 import signal
 import time
 
+import fakedns
+import harness
+
 from lua_servers import page_server
 from lua_support import SlirpCase, in_each_interpreter
 from runner import deadline, rows
@@ -23,8 +26,9 @@ BLOCKING = {
 }
 
 
-@in_each_interpreter
-class _Runtime(SlirpCase):
+class Interrupts:
+    """Ctrl-C while a script waits."""
+
     def interrupt(self, code):
         child = self.start(self.script("""
             local usocket = require("usocket")
@@ -48,6 +52,9 @@ class _Runtime(SlirpCase):
                 states.append(f.read().rsplit(") ", 1)[1][0])
         return states == ["S", "S"]
 
+
+@in_each_interpreter
+class _Runtime(Interrupts, SlirpCase):
     @deadline(120)
     def test_interrupt_from_the_keyboard(self):
         for name, code in BLOCKING.items():
@@ -248,6 +255,30 @@ class _Runtime(SlirpCase):
             self.assertIn("yield", out[0])
         else:
             self.assertEqual(out, ["true\tyielded", "true\tnil\ttext"])
+
+
+@in_each_interpreter
+class _Unanswered(Interrupts, SlirpCase):
+    """Names that nobody answers for."""
+
+    @classmethod
+    def make_link(cls):
+        harness.private_network()
+        cls.dns = fakedns.FakeDns()
+        cls.dns.zone["silent.test", "*"] = None
+        cls.addClassCleanup(cls.dns.close)
+        return {**super().make_link(),
+                "resolver": {"hosts": "none", "timeout": 14,
+                             "servers": f"10.0.2.2:{cls.dns.port}"}}
+
+    def test_interrupt_of_a_look_up(self):
+        for code in ("usocket.dns.toip('silent.test')",
+                     "usocket.connect('silent.test', 80)",
+                     "usocket.udp():sendto('x', 'silent.test', 9)"):
+            with self.subTest(code):
+                status, _, err = self.interrupt(code)
+                self.assertIn("interrupted!", err)
+                self.assertEqual(status, 1)
 
 
 class ToBeClosed(SlirpCase):
