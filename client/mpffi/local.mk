@@ -19,7 +19,9 @@ dist_micropythonffi_DATA = \
 	client/mpffi/usocket_ffi/polling.py \
 	client/mpffi/usocket_ffi/usocket.py
 
-EXTRA_DIST += client/mpffi/usocket-micropython.in
+EXTRA_DIST += \
+	client/mpffi/usocket-micropython.in \
+	doc/micropython.md
 
 bin_SCRIPTS = client/mpffi/usocket-micropython
 CLEANFILES += client/mpffi/usocket-micropython
