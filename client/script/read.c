@@ -9,10 +9,12 @@
  * socket all the time, pushed back, so that its next call goes on there.
  * Without any part the stop is the result.
  *
- * readline peeks, so that of a stream it takes no byte beyond the line: a
- * poll(2) for the descriptor then still tells of what is left. A datagram
- * cannot be taken in part: its rest is pushed back. A read of a datagram socket
- * is one datagram.
+ * readline takes no byte beyond the line out of a stream: a poll(2) for the
+ * descriptor then still tells of what is left. It waits by peeking, and moves
+ * bytes to those pushed back under the lock, where it has seen how many of them
+ * belong to the line, so that the lines of several threads stay whole. What it
+ * saw may be gone by then; then it waits again. A datagram cannot be taken in
+ * part: its rest is pushed back. A read of a datagram socket is one datagram.
  */
 #include "client/script/script.h"
 
@@ -20,6 +22,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* What readline looks at in one go; bytes. */
 #define LINE_CHUNK 4096
@@ -102,86 +105,112 @@ static size_t line_part(const char *data, size_t len)
 	return newline ? (size_t)(newline - data) + 1 : len;
 }
 
-static int push_back(struct usocket_script *s, const char *data, size_t len)
+/*
+ * Moves the next bytes of the stream behind those pushed back, no more than the
+ * line and its limit want. Under the lock. Returns 0, also if there are none, or
+ * -ENOMEM.
+ */
+static int move_line_part(struct script *script, size_t limit)
 {
-	int rc;
+	char *end = buffer_reserve(&script->pushback, LINE_CHUNK);
+	ssize_t got;
+	size_t part;
 
-	script_lock();
-	rc = script_of(s)->fd < 0 ? -EBADF : buffer_append(&script_of(s)->pushback, data, len);
-	script_unlock();
-	return rc;
+	if (!end)
+		return -ENOMEM;
+	got = recv(script->fd, end, LINE_CHUNK, MSG_PEEK | MSG_DONTWAIT);
+	if (got <= 0)
+		return 0;
+	part = line_part(end, (size_t)got);
+	if (part > limit - script->pushback.n)
+		part = limit - script->pushback.n;
+	got = recv(script->fd, end, part, MSG_DONTWAIT);
+	if (got > 0)
+		buffer_commit(&script->pushback, (size_t)got);
+	return 0;
 }
 
-/*
- * Moves the next bytes of the socket behind those pushed back: of a stream at
- * most @limit, and no more than the line. Returns how many, 0 at the end, or
- * -errno.
- */
-static ssize_t take_line_part(struct usocket_script *s, struct usocket_script_call *call,
+/* Returns 1; or 0 at the end, or -errno, and nothing more comes. */
+static ssize_t extend_by_stream(struct usocket_script *s, struct usocket_script_call *call,
 	size_t limit)
 {
-	bool is_stream = script_is_stream(s);
-	char stream_chunk[LINE_CHUNK], *datagram = NULL, *chunk = stream_chunk;
+	struct script *script = script_of(s);
+	char byte;
+	ssize_t r = script_receive_fresh(s, call, &byte, 1, MSG_PEEK);
+
+	if (r <= 0)
+		return r;
+	script_lock();
+	if (script->fd < 0)
+		r = -EBADF;
+	else if (buffer_line(&script->pushback, limit) == 0)
+		r = move_line_part(script, limit);
+	script_unlock();
+	return r < 0 ? r : 1;
+}
+
+/* The same of a datagram socket: a whole datagram. */
+static ssize_t extend_by_datagram(struct usocket_script *s, struct usocket_script_call *call)
+{
+	char *datagram = malloc(SCRIPT_RECEIVE_SIZE);
 	ssize_t got;
 	int rc = 0;
 
-	if (!is_stream) {
-		datagram = malloc(SCRIPT_RECEIVE_SIZE);
-		if (!datagram)
-			return -ENOMEM;
-		chunk = datagram;
+	if (!datagram)
+		return -ENOMEM;
+	got = script_receive_fresh(s, call, datagram, SCRIPT_RECEIVE_SIZE, 0);
+	if (got > 0) {
+		script_lock();
+		rc = script_of(s)->fd < 0 ? -EBADF
+					  : buffer_append(&script_of(s)->pushback, datagram,
+						    (size_t)got);
+		script_unlock();
 	}
-	got = script_receive_fresh(s, call, chunk, is_stream ? LINE_CHUNK : SCRIPT_RECEIVE_SIZE,
-		is_stream ? MSG_PEEK : 0);
-	if (got > 0 && is_stream) {
-		size_t part = line_part(chunk, (size_t)got);
-
-		got = script_receive_fresh(s, call, chunk, part < limit ? part : limit, 0);
-	}
-	if (got > 0)
-		rc = push_back(s, chunk, (size_t)got);
 	free(datagram);
 	return rc < 0 ? rc : got;
 }
 
-/* Moves @len pushed back bytes to @bytes. Returns how many, or -ENOMEM. */
-static ssize_t take_pushed_back(struct usocket_script *s, size_t len,
+/*
+ * Moves a line, or if it is the last one what there is, from the bytes pushed
+ * back to @bytes. Returns how many, 0 if there is no line, or -ENOMEM.
+ */
+static ssize_t take_line(struct usocket_script *s, size_t limit, bool is_last,
 	struct usocket_script_bytes *bytes)
 {
-	bytes->len = 0;
-	if (len == 0)
-		return 0;
-	if (script_bytes_reserve(bytes, len) < 0)
-		return -ENOMEM;
+	struct buffer *pushback = &script_of(s)->pushback;
+	ssize_t result = 0;
+	size_t len;
+
 	script_lock();
-	bytes->len = buffer_take(&script_of(s)->pushback, bytes->data, len);
+	len = buffer_line(pushback, limit);
+	if (len == 0 && is_last)
+		len = pushback->n;
+	if (len > 0 && script_bytes_reserve(bytes, len) < 0) {
+		result = -ENOMEM;
+	} else if (len > 0) {
+		bytes->len = buffer_take(pushback, bytes->data, len);
+		result = (ssize_t)bytes->len;
+	}
 	script_unlock();
-	return (ssize_t)bytes->len;
+	return result;
 }
 
 /* Ends a line, pushed back so far, that will not be completed. */
 static ssize_t readline_end(struct usocket_script *s, struct usocket_script_call *call,
-	ssize_t outcome, struct usocket_script_bytes *bytes)
+	size_t limit, ssize_t outcome, struct usocket_script_bytes *bytes)
 {
-	size_t pending = usocket_script_pending(s);
+	ssize_t result;
 
-	if (outcome == -EINTR || outcome == -EBADF || (outcome < 0 && pending == 0))
+	if (outcome == -EINTR || outcome == -EBADF)
 		return outcome;
 	if (outcome == -ETIMEDOUT && usocket_script_timed_out(call))
 		return outcome;
+	result = take_line(s, limit, true, bytes);
+	if (result == 0)
+		return outcome;
 	if (outcome < 0)
 		script_defer(s, call, (int)-outcome);
-	return take_pushed_back(s, pending, bytes);
-}
-
-static size_t pending_line(struct usocket_script *s, size_t limit)
-{
-	size_t len;
-
-	script_lock();
-	len = buffer_line(&script_of(s)->pushback, limit);
-	script_unlock();
-	return len;
+	return result;
 }
 
 ssize_t usocket_script_readline(struct usocket_script *s, struct usocket_script_call *call,
@@ -195,11 +224,11 @@ ssize_t usocket_script_readline(struct usocket_script *s, struct usocket_script_
 	if (limit == 0)
 		return 0;
 	do {
-		size_t len = pending_line(s, limit), pending = usocket_script_pending(s);
-
-		if (len > 0)
-			return take_pushed_back(s, len, bytes);
-		outcome = take_line_part(s, call, pending < limit ? limit - pending : 1);
+		outcome = take_line(s, limit, false, bytes);
+		if (outcome != 0)
+			return outcome;
+		outcome = script_is_stream(s) ? extend_by_stream(s, call, limit)
+					      : extend_by_datagram(s, call);
 	} while (outcome > 0);
-	return readline_end(s, call, outcome, bytes);
+	return readline_end(s, call, limit, outcome, bytes);
 }

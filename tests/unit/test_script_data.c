@@ -423,37 +423,62 @@ START_TEST(timeout_is_told_to_the_descriptor)
 }
 END_TEST
 
-/* Each of two threads gets whole pieces: no byte is lost or doubled. */
-static void *read_much(void *arg)
+#define LINES 2000
+
+/* What one of several threads that read lines got. */
+struct line_reader {
+	pthread_t thread;
+	size_t limit;
+	size_t n;      /* bytes */
+	size_t n_torn; /* lines that are none of those sent */
+};
+
+static bool is_sent_line(const struct usocket_script_bytes *line)
 {
-	struct usocket_script_bytes mine = { .data = NULL };
-	struct usocket_script_call mine_call;
-	size_t *n = arg;
+	return line->len == 11 && memcmp(line->data, "0123456789\n", 11) == 0;
+}
+
+static void *read_lines(void *arg)
+{
+	struct usocket_script_bytes line = { .data = NULL };
+	struct usocket_script_call my_call;
+	struct line_reader *reader = arg;
 	ssize_t got;
 
 	do {
-		usocket_script_begin_timeout(&mine_call, 10 * SECOND);
-		got = usocket_script_readline(&s, &mine_call, 7, &mine);
-		*n += got > 0 ? (size_t)got : 0;
+		usocket_script_begin_timeout(&my_call, 10 * SECOND);
+		got = usocket_script_readline(&s, &my_call, reader->limit, &line);
+		reader->n += got > 0 ? (size_t)got : 0;
+		reader->n_torn += got > 0 && !is_sent_line(&line);
 	} while (got > 0);
-	usocket_script_bytes_free(&mine);
+	usocket_script_bytes_free(&line);
 	return NULL;
 }
 
-START_TEST(two_threads_read_what_there_is)
+/* No byte is lost or doubled, and without a limit no line is torn. */
+START_TEST(threads_read_whole_lines)
 {
-	pthread_t threads[2];
-	size_t n[2] = { 0 };
+	struct line_reader readers[3];
+	size_t n = 0;
 	int i;
 
-	for (i = 0; i < 2; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, read_much, &n[i]), 0);
-	for (i = 0; i < 2000; i++)
-		say("0123456789\n");
+	for (i = 0; i < 3; i++) {
+		readers[i] = (struct line_reader){ .limit = _i ? 7 : SIZE_MAX };
+		ck_assert_int_eq(pthread_create(&readers[i].thread, NULL, read_lines, &readers[i]),
+			0);
+	}
+	for (i = 0; i < LINES; i++) {
+		say("0123");
+		say("456789\n");
+	}
 	hang_up();
-	for (i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
-	ck_assert_uint_eq(n[0] + n[1], 2000 * 11);
+	for (i = 0; i < 3; i++) {
+		pthread_join(readers[i].thread, NULL);
+		n += readers[i].n;
+		if (_i == 0)
+			ck_assert_uint_eq(readers[i].n_torn, 0);
+	}
+	ck_assert_uint_eq(n, LINES * 11);
 }
 END_TEST
 
@@ -484,7 +509,7 @@ static Suite *script_data_suite(void)
 	tcase_add_test(tc, closed_socket_is_bad_in_every_call);
 	tcase_add_test(tc, close_wakes_what_waits);
 	tcase_add_test(tc, timeout_is_told_to_the_descriptor);
-	tcase_add_test(tc, two_threads_read_what_there_is);
+	tcase_add_loop_test(tc, threads_read_whole_lines, 0, 2);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
