@@ -6,13 +6,21 @@
 
 python_package = \
 	client/python/usocket/__init__.py \
-	client/python/usocket/_watch.py
+	client/python/usocket/_watch.py \
+	client/python/usocket/aio.py \
+	client/python/usocket/stdsocket.py
+# What type checkers and editors read.
+python_types = \
+	client/python/usocket/__init__.pyi \
+	client/python/usocket/_core.pyi \
+	client/python/usocket/py.typed
 
-EXTRA_DIST += $(python_package)
+EXTRA_DIST += $(python_package) $(python_types) doc/python.md
 
 if PYTHON_MODULE
 usocketpydir = $(pyexecdir)/usocket
 usocketpy_PYTHON = $(python_package)
+usocketpy_DATA = $(python_types)
 usocketpy_LTLIBRARIES = client/python/_core.la
 client_python__core_la_SOURCES = \
 	client/python/call.c \

@@ -23,4 +23,5 @@ if __name__ == "__main__":
     import cpython_calls
     import cpython_data
     import cpython_runtime
-    runner.main(cpython_calls, cpython_data, cpython_runtime)
+    import cpython_standard
+    runner.main(cpython_calls, cpython_data, cpython_runtime, cpython_standard)
