@@ -52,16 +52,16 @@ static int core_skip(lua_State *L)
 }
 
 /* How many objects select() takes: as many as there can be descriptors. */
-static lua_Number set_size(void)
+static lua_Integer set_size(void)
 {
 	long n = sysconf(_SC_OPEN_MAX);
 
-	return n > 0 ? (lua_Number)n : 1024;
+	return n > 0 ? (lua_Integer)n : 1024;
 }
 
-static void set_number(lua_State *L, const char *name, lua_Number value)
+static void set_integer(lua_State *L, const char *name, lua_Integer value)
 {
-	lua_pushnumber(L, value);
+	lua_pushinteger(L, value);
 	lua_setfield(L, -2, name);
 }
 
@@ -86,10 +86,8 @@ int luaopen_usocket_core(lua_State *L)
 	ulua_dns_register(L);
 	lua_pushliteral(L, "usocket " PACKAGE_VERSION " (LuaSocket 3.0.0)");
 	lua_setfield(L, -2, "_VERSION");
-	lua_pushinteger(L, ULUA_DATAGRAM_SIZE);
-	lua_setfield(L, -2, "_DATAGRAMSIZE");
-	set_number(L, "_SETSIZE", set_size());
-	lua_pushinteger(L, -1);
-	lua_setfield(L, -2, "_SOCKETINVALID");
+	set_integer(L, "_DATAGRAMSIZE", ULUA_DATAGRAM_SIZE);
+	set_integer(L, "_SETSIZE", set_size());
+	set_integer(L, "_SOCKETINVALID", -1);
 	return 1;
 }

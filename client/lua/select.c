@@ -8,7 +8,8 @@
  * then. Descriptors below 0 (closed objects) are passed over, as LuaSocket
  * does; a bad one counts as ready, so that the script's next call on it tells.
  *
- * The memory is a userdata: asking a foreign object may raise an error.
+ * The memory is a userdata: asking a foreign object may raise an error. It may
+ * also change the sets, so a table of its own keeps the objects.
  */
 #include "client/lua/select.h"
 
@@ -20,15 +21,16 @@
 #include <poll.h>
 #include <string.h>
 
-enum argument {
+/* Places on the stack: the arguments, and the table of what is polled. */
+enum place {
 	READERS = 1,
 	WRITERS = 2,
 	SECONDS = 3,
+	OBJECTS = 4,
 };
 
 struct entry {
-	int set;   /* READERS or WRITERS */
-	int index; /* in that set */
+	int set; /* READERS or WRITERS */
 	bool is_dirty;
 };
 
@@ -74,15 +76,15 @@ static bool foreign_is_dirty(lua_State *L)
 	return is_dirty;
 }
 
-/* Adds the object on top. */
-static void add_object(lua_State *L, struct selection *selection, int set, int index)
+/* Adds the object on top, and takes it off. */
+static void add_object(lua_State *L, struct selection *selection, int set)
 {
 	struct usocket_script_poll *polled = &selection->polls[selection->n];
 	struct entry *entry = &selection->entries[selection->n];
 	struct ulua_socket *s = ulua_socket_test(L, -1);
 
 	*polled = (struct usocket_script_poll){ .events = set == READERS ? POLLIN : POLLOUT };
-	*entry = (struct entry){ .set = set, .index = index };
+	*entry = (struct entry){ .set = set };
 	if (s) {
 		polled->socket = &s->script;
 		polled->fd = usocket_script_fileno(&s->script);
@@ -91,10 +93,13 @@ static void add_object(lua_State *L, struct selection *selection, int set, int i
 		polled->fd = foreign_fd(L);
 		entry->is_dirty = set == READERS && polled->fd >= 0 && foreign_is_dirty(L);
 	}
-	if (polled->fd < 0)
+	if (polled->fd < 0) {
+		lua_pop(L, 1);
 		return;
+	}
 	selection->n_dirty += entry->is_dirty;
 	selection->n++;
+	lua_rawseti(L, OBJECTS, (int)selection->n);
 }
 
 static size_t set_size(lua_State *L, int set)
@@ -116,8 +121,7 @@ static void add_set(lua_State *L, struct selection *selection, int set, size_t s
 			lua_pop(L, 1);
 			return;
 		}
-		add_object(L, selection, set, (int)i);
-		lua_pop(L, 1);
+		add_object(L, selection, set);
 	}
 }
 
@@ -151,12 +155,7 @@ static size_t push_ready(lua_State *L, const struct selection *selection, int se
 		if (selection->entries[i].set != set || !is_ready(selection, i))
 			continue;
 		n++;
-		lua_rawgeti(L, set, selection->entries[i].index);
-		/* The set may have changed while foreign methods or hooks ran. */
-		if (lua_isnil(L, -1)) {
-			lua_pop(L, 1);
-			continue;
-		}
+		lua_rawgeti(L, OBJECTS, (int)i + 1);
 		lua_pushvalue(L, -1);
 		lua_pushnumber(L, (lua_Number)n);
 		lua_rawset(L, -4);
@@ -178,6 +177,7 @@ int ulua_select(lua_State *L)
 	n_readers = set_size(L, READERS);
 	n_writers = set_size(L, WRITERS);
 	n = n_readers + n_writers + 1;
+	lua_newtable(L);
 	selection.polls = lua_newuserdata(L, n * sizeof(*selection.polls));
 	selection.entries = lua_newuserdata(L, n * sizeof(*selection.entries));
 	add_set(L, &selection, READERS, n_readers);

@@ -189,6 +189,20 @@ class _Runtime(Interrupts, SlirpCase):
             """)
         self.assertEqual(out, ["1\ttrue", "1", "2\t1", "1"])
 
+    def test_select_keeps_what_it_polls(self):
+        out = self.lines("""
+            local usocket = require("usocket")
+            local set = {}
+            for i = 1, 50 do set[i] = usocket.udp4() end
+            set[51] = {getfd = function()
+                for i = #set, 1, -1 do set[i] = nil end
+                collectgarbage() collectgarbage()
+                return -1
+            end}
+            print(#usocket.select(set, nil, 0.01), #set)
+            """)
+        self.assertEqual(out, ["0\t0"])
+
     def test_objects_stay_among_themselves(self):
         out = self.lines("""
             local usocket = require("usocket")
