@@ -262,6 +262,8 @@ class Files(StandardCase):
         self.assertGreaterEqual(client.fileno(), 0)
         file.close()
         self.assertEqual(client.fileno(), -1)
+        with self.raises(9):
+            client.makefile()
 
     @rows("X6")
     def test_modes(self):

@@ -33,6 +33,8 @@ timeout = TimeoutError
 gaierror = _std.gaierror
 herror = _std.herror
 has_ipv6 = True
+# Beyond the standard module: select.poll() that knows of errors and POLLHUP here.
+poll = _core.poll
 
 AddressFamily = _std.AddressFamily
 SocketKind = _std.SocketKind
@@ -175,6 +177,8 @@ class socket(_core.StandardSocket):
                  encoding: str | None = None, errors: str | None = None,
                  newline: str | None = None):
         """A file object; the descriptor is closed when it and the socket are."""
+        if self.fileno() < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if not set(mode) <= set("rwb"):
             raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
         reads, writes = "r" in mode or "w" not in mode, "w" in mode
