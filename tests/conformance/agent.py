@@ -7,7 +7,6 @@ usage: agent.py DESCRIPTOR MODULE
 import binascii
 import gc
 import json
-import select
 import sys
 import time
 
@@ -56,6 +55,9 @@ def class_names(error):
 class Agent:
     def __init__(self, module, output):
         self.module = module
+        # The module's own poll(), or that of the package that it is in.
+        package = __import__(module.__name__.split(".")[0])
+        self.poller = module if hasattr(module, "poll") else package
         self.output = output
         self.objects = {}
         self.seen = {}
@@ -157,9 +159,9 @@ class Agent:
         return drop
 
     def do_poll(self, command):
-        """One socket's events, by the module's own poll() where it has one."""
+        """One socket's events, by the module's own poll()."""
         s = self.target(command["on"])
-        module = self.module if hasattr(self.module, "poll") else select
+        module = self.poller
 
         def poll():
             p = module.poll()
@@ -171,7 +173,7 @@ class Agent:
     def do_closed_poll(self, command):
         """What poll says of a socket that is closed after it was registered."""
         s = self.target(command["on"])
-        module = self.module if hasattr(self.module, "poll") else select
+        module = self.poller
 
         def poll():
             p = module.poll()

@@ -17,6 +17,7 @@ tests_conformance_agent_LDADD = libusocket.la $(JSONC_LIBS)
 
 EXTRA_DIST += \
 	doc/conformance.md \
+	tests/conformance/agent.lua \
 	tests/conformance/agent.py \
 	tests/conformance/agents.py \
 	tests/conformance/cases \

@@ -6,8 +6,8 @@ word of a step, such as ".makefile(", to the reason why it is not there.
 """
 
 import dataclasses
-import glob
 import os
+import shutil
 import sys
 
 import harness
@@ -71,15 +71,14 @@ def _c():
 
 # ---- CPython -----------------------------------------------------------------
 
-def _cpython(name, module, personality, lacks):
-    found = glob.glob(_build("client", "python", "**", ".libs", "*.abi3.so"), recursive=True)
-    paths = [_build("client", "python", ".libs"), _source("client", "python"),
-             _source("client", "quecpython")]
+def _cpython(name, module, personality):
+    paths = [_build("client", "python"), _source("client", "quecpython")]
     env = {"PYTHONPATH": ":".join(paths), "PYTHONUTF8": "1",
            "LD_PRELOAD": os.environ.get("LD_PRELOAD")}
-    return Runtime(name, f"CPython `{module}`", {"cpython", "python", "script", personality},
-                   [sys.executable, "-W", "ignore", _agent("agent.py"), FD, module], env, lacks,
-                   None if found else "built without the CPython module")
+    return Runtime(name, f"CPython `{module}`", {"cpython", "python", "script", personality, name},
+                   [sys.executable, "-W", "ignore", _agent("agent.py"), FD, module], env, {},
+                   None if os.path.exists(_build("client", "python", "usocket", "_core.abi3.so"))
+                   else "built without the CPython module")
 
 
 # ---- MicroPython -------------------------------------------------------------
@@ -121,11 +120,43 @@ def _micropython_ffi(personality):
                    _absent_micropython(program, True))
 
 
+# ---- Lua ---------------------------------------------------------------------
+
+LUA_SHAPE = "LuaSocket has no such call"
+LUA_TYPES = "Lua has no such types"
+LUA_LINES = "LuaSocket hands a part over as third result"
+LUA_LACKS = {
+    "start ": "Lua has no threads", "forked(": "Lua has no fork", "passed(": "Lua has no fork",
+    ".readinto(": LUA_SHAPE, ".write(": LUA_SHAPE, ".makefile(": LUA_SHAPE,
+    ".gettimeout(": LUA_SHAPE, ".getblocking(": LUA_SHAPE, "other(": "a module of Python's scripts",
+    "number_after_with(": "Lua has no with statement", "view(": LUA_TYPES, "array(": LUA_TYPES,
+    "buffer(": LUA_TYPES, "become(": "Lua cannot change its user",
+    "raises TypeError": LUA_TYPES, "raises ValueError": LUA_TYPES,
+    "raises OverflowError": LUA_TYPES, "callback(": "Lua has select()",
+}
+
+
+def _lua(interpreter, version, title):
+    folder = _build("client", "lua", version, ".libs")
+    env = {"LUA_PATH": _source("client", "lua", "?.lua") + ";;",
+           "LUA_CPATH": os.path.join(folder, "?.so") + ";;",
+           "LD_PRELOAD": os.environ.get("USOCKETD_SANITIZER_PRELOAD") or None}
+    if interpreter == "luajit":
+        # Its own allocator is not the sanitizer's to judge.
+        env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    program = shutil.which(interpreter)
+    is_there = program and os.path.exists(os.path.join(folder, "usocket.so"))
+    return Runtime(interpreter, title, {"lua"}, [program, _agent("agent.lua"), FD], env, LUA_LACKS,
+                   None if is_there else f"built without the module for {title}")
+
+
 def runtimes():
     """All of them, in the order of the table's columns."""
-    return [_c(), _cpython("cpython-usocket", "usocket", "usocket", {}),
+    return [_c(), _cpython("cpython-usocket", "usocket", "usocket"),
+            _cpython("cpython-socket", "usocket.stdsocket", "socket"),
             _micropython_c("usocket"), _micropython_c("socket"),
-            _micropython_ffi("usocket"), _micropython_ffi("socket")]
+            _micropython_ffi("usocket"), _micropython_ffi("socket"),
+            _lua("lua5.4", "5.4", "Lua 5.4"), _lua("luajit", "5.1", "LuaJIT")]
 
 
 def agent_env(runtime, socket_path):

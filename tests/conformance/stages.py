@@ -30,9 +30,17 @@ ZONE = {
     ("v6.test", fakedns.AAAA): [harness.Tun.KERNEL[6]],
     ("self.test", fakedns.A): ["127.0.0.1"],
     ("foreign.test", fakedns.A): ["192.0.2.1"],
-    ("silent.test", "*"): None,
     ("failing.test", "*"): fakedns.SERVFAIL,
 }
+
+
+class Zone(dict):
+    """Below silent.test nobody answers."""
+
+    def get(self, key, default=None):
+        if key[0].endswith(".silent.test"):
+            return None
+        return super().get(key, default)
 
 
 class Stage:
@@ -150,7 +158,7 @@ def is_answered(ip):
 
 def main_stage(tun):
     dns = fakedns.FakeDns(harness.Tun.KERNEL[4])
-    dns.zone = dict(ZONE)
+    dns.zone = Zone(ZONE)
     daemon = harness.Daemon({
         "link net0": tun.config(), "tcp": {"linger": 2},
         "resolver": {"hosts": "none", "timeout": 1,

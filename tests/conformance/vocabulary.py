@@ -157,6 +157,11 @@ class Vocabulary:
     def poll_after_close(self, s, events):
         return self.agent.command("closed_poll", on=s._name, events=events)
 
+    def raw(self, s, name, *args):
+        """All results of a Lua method as they are; of a function if @s is None."""
+        return self.agent.command("raw", on=s._name if s else None, fn=name,
+                                  args=[self.agent.encode(a) for a in args])
+
     def forked(self, s, name, *args):
         """The call in a forked child."""
         return self.in_other("fork", s, name, args)
@@ -253,6 +258,11 @@ class Vocabulary:
     def closed_udp_port(self):
         return self.closed_port(socket.SOCK_DGRAM)
 
+    def silent_name(self):
+        """A name of which no server says anything, and that nobody has asked for."""
+        Vocabulary._ports += 1
+        return f"{Vocabulary._ports}.{self.lane}.silent.test"
+
     def hand_address(self):
         return f"10.9.0.{100 + self.lane}"
 
@@ -291,7 +301,7 @@ class Vocabulary:
             "poll_after_close forked passed buffer view array contents forget other printed "
             "number_after_with kernel_tcp listener kernel_udp closed_port closed_udp_port hand "
             "hand_connected is_refused_by_stack kill_daemon become count_datagrams script flush "
-            "requests callback called fill").split()}
+            "requests callback called raw fill silent_name").split()}
         return {
             **own, "m": self.module, "lane": self.lane, "big": Repeated, "link": stage.link, "daemon": stage.daemon,
             "dns": stage.dns, "socket": self.module.socket,
