@@ -8,8 +8,9 @@
  * when the socket dies. lwIP's own duplicate check is switched off for our
  * pcbs (they all carry SOF_REUSEADDR), this table is the authority.
  *
- * TCP connections in TIME_WAIT have no socket any more. ports_time_wait()
- * finds them in lwIP's list, where the uid travels in an ext argument.
+ * TCP connections in TIME_WAIT have no socket any more. They are found in lwIP's
+ * list, where the uid travels in an ext argument: an explicit bind must not take
+ * their port from another user, and a dynamic port is rather another one.
  */
 #include "daemon/ports.h"
 
@@ -132,7 +133,21 @@ static bool ports_free(struct port_table *table, const struct usock *s,
 	return table != &s->registry->tcp_ports || !ports_time_wait(s, local);
 }
 
-/* For a dynamic port: nobody at all is on it. */
+/*
+ * Some connection in TIME_WAIT has the port, here or, if it was with the stack
+ * itself, as its peer's: better not so soon again.
+ */
+static bool ports_were_used(uint16_t port)
+{
+	const struct tcp_pcb *pcb;
+
+	for (pcb = tcp_tw_pcbs; pcb; pcb = pcb->next)
+		if (pcb->local_port == port || pcb->remote_port == port)
+			return true;
+	return false;
+}
+
+/* For a dynamic port: nobody at all is on it, and at random nobody was. */
 static int ports_pick(struct port_table *table, uint16_t *port)
 {
 	const uint32_t span = PORTS_DYNAMIC_LAST - PORTS_DYNAMIC_FIRST + 1;
@@ -143,7 +158,7 @@ static int ports_pick(struct port_table *table, uint16_t *port)
 			return -ENOBUFS;
 		*port = (uint16_t)(PORTS_DYNAMIC_FIRST +
 			(start + (i > RANDOM_PICKS ? i : 0)) % span);
-		if (!table_find(table, *port))
+		if (!table_find(table, *port) && (i > RANDOM_PICKS || !ports_were_used(*port)))
 			return 0;
 	}
 	return -EADDRINUSE;

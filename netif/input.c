@@ -10,6 +10,7 @@
 #include "netif/input.h"
 
 #include "netif/reassembly.h"
+#include "netif/time_wait.h"
 #include "netif/timers.h"
 
 #include "lwip/ip.h"
@@ -21,6 +22,7 @@
 static enum table_drop deliver(struct netif *inp, struct pbuf *p, const struct ingress_packet *info)
 {
 	p->if_idx = netif_get_index(inp);
+	time_wait_yield(p->payload, info);
 	ip_input(p, inp);
 	/* A query asks for reports some time later. */
 	if (info->flags & INGRESS_GROUP)

@@ -88,6 +88,47 @@ class End(StreamCase):
         hand.send(wire.FIN | wire.ACK)
         self.eventually(lambda: not usock.sockets())
 
+    def test_peer_uses_its_port_again_at_once(self):
+        """Whoever closes first is in TIME-WAIT, which must not refuse the next."""
+        listener = self.listening()
+        address = (self.stack, listener.getsockname()[1])
+        own = 0
+
+        def connect_from(port):
+            peer = self.kernel_socket()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            peer.bind((self.kernel, port))
+            try:
+                peer.connect(address)
+            except OSError as e:
+                # The kernel's own last connection is still ending.
+                if e.errno != errno.EADDRNOTAVAIL:
+                    raise
+                return None
+            return peer
+        for _ in range(4):
+            peer = self.eventually(lambda: connect_from(own))
+            own = peer.getsockname()[1]
+            s, _ = listener.accept_timeout(20000)
+            s.close()
+            self.assertEqual(peer.recv(1), b"")
+            peer.close()
+
+    def test_port_of_a_usocket_is_used_again_at_once(self):
+        listener = self.listening(address=self.loopback)
+        own = None
+        for _ in range(4):
+            client = self.tcp()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind((self.loopback, own or 0))
+            own = client.getsockname()[1]
+            client.connect_timeout(listener.getsockname(), 20000)
+            s, _ = listener.accept_timeout(20000)
+            s.close()
+            self.assertEqual(client.recv(1), b"")
+            client.close()
+            self.eventually(lambda: usock.status().sockets == 1)
+
     @rows("X2")
     def test_close_with_unread_data_resets(self):
         s, peer = self.connected()
