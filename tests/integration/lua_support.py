@@ -52,10 +52,11 @@ class Scripts:
     @classmethod
     def environment(cls, **more):
         source = os.environ["USOCKETD_SRCDIR"]
+        daemon = getattr(cls, "daemon", None)
         env = {
             "LUA_PATH": f"{source}/client/lua/?.lua;;",
             "LUA_CPATH": f"{module_folder(INTERPRETERS[cls.interpreter])}/?.so;;",
-            "USOCKETD_SOCKET": cls.daemon.socket if cls.daemon else None,
+            "USOCKETD_SOCKET": daemon.socket if daemon else None,
             "LD_PRELOAD": os.environ.get("USOCKETD_SANITIZER_PRELOAD") or None,
         }
         if cls.interpreter == "luajit":

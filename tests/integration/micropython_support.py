@@ -18,6 +18,8 @@ import harness
 DONE = "done"
 # A script that hangs is a failure, not a reason to wait for ever.
 TIMEOUT_S = 60
+# MicroPython's collector reads what other stacks have left, and never frees at exit.
+COLLECTOR_OPTIONS = ":detect_leaks=0:detect_stack_use_after_return=0"
 
 
 def interpreter(kind):
@@ -44,9 +46,7 @@ def interpreter(kind):
 
 def start(kind, *arguments, **env):
     command, more = interpreter(kind)
-    options = os.environ.get("ASAN_OPTIONS", "")
-    # Its collector reads what other stacks have left, and never frees at exit.
-    options += ":detect_leaks=0:detect_stack_use_after_return=0"
+    options = os.environ.get("ASAN_OPTIONS", "") + COLLECTOR_OPTIONS
     return subprocess.Popen(
         [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, errors="replace",
