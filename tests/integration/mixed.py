@@ -104,6 +104,7 @@ class Worker:
 
 class Mixed(ModuleCase):
     slow = True
+    deadline_s = SECONDS + 60
 
     def workers(self, *arguments):
         made = []
