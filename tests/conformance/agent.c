@@ -49,7 +49,16 @@ struct call {
 	int fd;
 	struct json_object *value; /* what comes out */
 	const char *mistake;	   /* not 0: what is wrong with the command */
+	int64_t start_us;	   /* when its arguments had been made */
 };
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
 
 /* ---- values -------------------------------------------------------------- */
 
@@ -130,8 +139,7 @@ static struct bytes parse_hex(const char *text, size_t times)
 	return bytes;
 }
 
-/* Data of a call; to be freed by the caller. */
-static struct bytes take_bytes(struct call *call, size_t i)
+static struct bytes make_bytes(struct call *call, size_t i)
 {
 	struct json_object *inner;
 	struct bytes none = { 0 };
@@ -143,6 +151,15 @@ static struct bytes take_bytes(struct call *call, size_t i)
 			(size_t)json_object_get_int64(json_object_array_get_idx(inner, 1)));
 	call->mistake = "bytes are missing";
 	return none;
+}
+
+/* Data of a call; to be freed by the caller. */
+static struct bytes take_bytes(struct call *call, size_t i)
+{
+	struct bytes bytes = make_bytes(call, i);
+
+	call->start_us = now_us();
+	return bytes;
 }
 
 static int64_t take_int(struct call *call, size_t i, int64_t otherwise)
@@ -735,14 +752,6 @@ static const struct {
 
 /* ---- answers ------------------------------------------------------------- */
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 static struct json_object *error_value(int error, const char *mistake)
 {
 	struct json_object *value = json_object_new_object(), *kinds = json_object_new_array();
@@ -778,11 +787,10 @@ static struct json_object *answer(struct json_object *command, int (*act)(struct
 {
 	struct call call = { .command = command };
 	struct json_object *value, *child;
-	int64_t start;
 	int rc, error;
 
 	read_target(&call);
-	start = now_us();
+	call.start_us = now_us();
 	errno = 0;
 	rc = act(&call);
 	error = errno;
@@ -792,7 +800,7 @@ static struct json_object *answer(struct json_object *command, int (*act)(struct
 		return child;
 	}
 	value = json_object_new_object();
-	json_object_object_add(value, "us", json_object_new_int64(now_us() - start));
+	json_object_object_add(value, "us", json_object_new_int64(now_us() - call.start_us));
 	if (rc < 0 || call.mistake)
 		json_object_object_add(value, "error", error_value(error, call.mistake));
 	else

@@ -118,6 +118,7 @@ class Lane:
     def run(self, case):
         """Runs one case: None, or what went wrong."""
         faulthandler.dump_traceback_later(CASE_S * harness.time_scale(), exit=True)
+        harness.let_threads_end()
         stage = self.shared.get(case.daemon) or stages.own_stage(case.daemon, self.number)
         log_start = stage.daemon.log_size()
         agent, trouble = None, None

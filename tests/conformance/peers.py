@@ -22,6 +22,20 @@ class KernelSocket(socket.socket):
     def __init__(self, *args, **kw):
         super().__init__(*args, **kw)
         self.settimeout(GUARD_S)
+        self.thread = None
+
+    def close(self):
+        """Ends its thread as well: a process that forks must have no others."""
+        if self.thread:
+            with contextlib.suppress(OSError):
+                self.shutdown(socket.SHUT_RDWR)
+            self.thread.join()
+            self.thread = None
+        super().close()
+
+    def start(self, run):
+        self.thread = threading.Thread(target=run, daemon=True)
+        self.thread.start()
 
     @property
     def address(self):
@@ -67,7 +81,7 @@ class KernelSocket(socket.socket):
                 while True:
                     self.send(data)
                     time.sleep(TRICKLE_S)
-        threading.Thread(target=run, daemon=True).start()
+        self.start(run)
 
     def sip(self, n):
         """Takes @n bytes again and again, in a thread, to the end."""
@@ -75,7 +89,7 @@ class KernelSocket(socket.socket):
             with contextlib.suppress(OSError):
                 while self.recv(n):
                     time.sleep(TRICKLE_S)
-        threading.Thread(target=run, daemon=True).start()
+        self.start(run)
 
     def has_data(self):
         return bool(select.select([self], [], [], 0)[0])

@@ -45,6 +45,11 @@ def _agent(name):
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
 
 
+def _without_leaks():
+    """For interpreters that leave memory behind at their end."""
+    return os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+
+
 # ---- C -----------------------------------------------------------------------
 
 C_STREAMS = "C reads with recv: lines and whole reads are stdio's (fdopen)"
@@ -74,7 +79,7 @@ def _c():
 def _cpython(name, module, personality):
     paths = [_build("client", "python"), _source("client", "quecpython")]
     env = {"PYTHONPATH": ":".join(paths), "PYTHONUTF8": "1",
-           "LD_PRELOAD": os.environ.get("LD_PRELOAD")}
+           "LD_PRELOAD": os.environ.get("LD_PRELOAD"), "ASAN_OPTIONS": _without_leaks()}
     return Runtime(name, f"CPython `{module}`", {"cpython", "python", "script", personality, name},
                    [sys.executable, "-W", "ignore", _agent("agent.py"), FD, module], env, {},
                    None if os.path.exists(_build("client", "python", "usocket", "_core.abi3.so"))
@@ -99,8 +104,7 @@ def _micropython_c(personality):
     """The interpreter with the modules in C."""
     program = _build("micropython", "unix", "micropython-usocket")
     env = {"MICROPYPATH": ":.frozen:" + _source("client", "quecpython"),
-           "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
-           ":detect_leaks=0:detect_stack_use_after_return=0"}
+           "ASAN_OPTIONS": _without_leaks() + ":detect_stack_use_after_return=0"}
     return Runtime(f"mp-c-{personality}", f"MicroPython (C) `{personality}`",
                    {"micropython", "script", personality},
                    [program, "-X", "heapsize=64M", _agent("agent.py"), FD, personality], env,
@@ -143,7 +147,7 @@ def _lua(interpreter, version, title):
            "LD_PRELOAD": os.environ.get("USOCKETD_SANITIZER_PRELOAD") or None}
     if interpreter == "luajit":
         # Its own allocator is not the sanitizer's to judge.
-        env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        env["ASAN_OPTIONS"] = _without_leaks()
     program = shutil.which(interpreter)
     is_there = program and os.path.exists(os.path.join(folder, "usocket.so"))
     return Runtime(interpreter, title, {"lua"}, [program, _agent("agent.lua"), FD], env, LUA_LACKS,
