@@ -9,8 +9,9 @@ import socket as kernel
 import warnings
 import weakref
 
-from cpython_support import HOST, SILENT, ModuleCase, echo
+from cpython_support import ModuleCase
 from runner import rows
+from slirp_support import HOST, SILENT, echo
 
 import usocket
 

@@ -8,8 +8,9 @@ import socket as kernel
 import threading
 import time
 
-from cpython_support import HOST, ModuleCase, echo, run_python
+from cpython_support import ModuleCase, run_python
 from runner import rows
+from slirp_support import HOST, echo
 
 import usocket
 

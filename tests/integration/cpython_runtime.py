@@ -11,8 +11,9 @@ import time
 import warnings
 
 import harness
-from cpython_support import HOST, SILENT, ModuleCase, drain, echo, python_env, run_python
+from cpython_support import ModuleCase, python_env, run_python
 from runner import rows
+from slirp_support import HOST, SILENT, drain, echo
 
 import usocket
 

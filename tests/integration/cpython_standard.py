@@ -18,8 +18,9 @@ import unittest.mock
 import urllib.request
 
 import harness
-from cpython_support import HOST, SILENT, KernelServer, ModuleCase, drain, echo
+from cpython_support import ModuleCase
 from runner import rows
+from slirp_support import HOST, SILENT, KernelServer, drain, echo
 
 import usocket
 from usocket import aio, stdsocket

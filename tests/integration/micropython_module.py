@@ -10,9 +10,9 @@ import subprocess
 
 import harness
 import runner
-from cpython_support import HOST, echo
 from micropython_support import ScriptCase, both_kinds
 from runner import rows
+from slirp_support import HOST, echo
 
 PAIR = """
 import usocket

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import unittest
 
-import cpython_support
 import harness
+from slirp_support import SlirpCase
 
 DONE = "done"
 # A script that hangs is a failure, not a reason to wait for ever.
@@ -53,7 +53,7 @@ def start(kind, *arguments, **env):
         env=harness.child_env(**{**more, "ASAN_OPTIONS": options, **env}))
 
 
-class ScriptCase(cpython_support.ModuleCase):
+class ScriptCase(SlirpCase):
     """Cases that run in both interpreters: `kind` says which."""
 
     kind = "c"

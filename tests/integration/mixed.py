@@ -24,7 +24,8 @@ import lua_support
 import micropython_support
 import runner
 import usock
-from cpython_support import HOST, ModuleCase, echo, python_env
+from cpython_support import ModuleCase, python_env
+from slirp_support import HOST, echo
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS = float(os.environ.get("MIXED_SECONDS", "10"))
