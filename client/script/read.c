@@ -216,19 +216,24 @@ static ssize_t readline_end(struct usocket_script *s, struct usocket_script_call
 ssize_t usocket_script_readline(struct usocket_script *s, struct usocket_script_call *call,
 	size_t limit, struct usocket_script_bytes *bytes)
 {
-	ssize_t outcome;
+	ssize_t outcome = 1;
+	bool is_extended = false;
 
 	bytes->len = 0;
 	if (script_fd(s) < 0)
 		return -EBADF;
 	if (limit == 0)
 		return 0;
-	do {
+	while (outcome > 0) {
 		outcome = take_line(s, limit, false, bytes);
 		if (outcome != 0)
 			return outcome;
+		/* A fast peer without newlines must not keep it here. */
+		if (is_extended && usocket_script_timed_out(call))
+			return -ETIMEDOUT;
 		outcome = script_is_stream(s) ? extend_by_stream(s, call, limit)
 					      : extend_by_datagram(s, call);
-	} while (outcome > 0);
+		is_extended = true;
+	}
 	return readline_end(s, call, limit, outcome, bytes);
 }

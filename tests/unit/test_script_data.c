@@ -144,6 +144,23 @@ START_TEST(readline_goes_on_where_its_time_was_over)
 END_TEST
 
 /* Rows M7, M8. */
+START_TEST(readline_without_newlines_ends_at_its_deadline)
+{
+	char text[8193];
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	say(text);
+	begin(SECOND);
+	call.deadline_ns = 1;
+	ck_assert_int_eq(read_line(SIZE_MAX), -ETIMEDOUT);
+	ck_assert_uint_lt(usocket_script_pending(&s), sizeof(text) - 1);
+	say("\n");
+	begin(SECOND);
+	ck_assert_int_eq(read_line(SIZE_MAX), sizeof(text));
+}
+END_TEST
+
 START_TEST(readline_ends_at_its_limit_and_at_the_end)
 {
 	say("abcdefg");
@@ -494,6 +511,7 @@ static Suite *script_data_suite(void)
 	tcase_add_test(tc, readinto_fills_what_it_is_given);
 	tcase_add_test(tc, readline_takes_no_byte_beyond_the_line);
 	tcase_add_test(tc, readline_goes_on_where_its_time_was_over);
+	tcase_add_test(tc, readline_without_newlines_ends_at_its_deadline);
 	tcase_add_test(tc, readline_ends_at_its_limit_and_at_the_end);
 	tcase_add_test(tc, readline_nonblocking_gives_the_part);
 	tcase_add_test(tc, interrupted_call_goes_on);
