@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 
 import harness
 from cpython_support import ModuleCase, python_env, run_python
@@ -279,6 +280,28 @@ class Memory(ModuleCase):
 
 
 # ---- the daemon's absence ----------------------------------------------------
+
+class Callbacks(ModuleCase):
+    def test_socket_with_a_closed_ones_number_can_drop_its_callback(self):
+        s = self.socket()
+        fd = s.fileno()
+        s.setsockopt(usocket.SOL_SOCKET, 20, lambda _: None)
+        s.close()
+        s = self.socket()
+        self.assertEqual(s.fileno(), fd)
+        s.setsockopt(usocket.SOL_SOCKET, 20, None)
+
+    def test_callback_goes_with_its_socket(self):
+        def callback(_):
+            pass
+        s = usocket.socket()
+        s.setsockopt(usocket.SOL_SOCKET, 20, callback)
+        callback = weakref.ref(callback)
+        s.close()
+        del s
+        gc.collect()
+        self.assertIsNone(callback())
+
 
 class Absence(ModuleCase):
     def test_absent_daemon_is_19_and_says_where(self):

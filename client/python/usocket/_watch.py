@@ -7,12 +7,16 @@ holds sockets weakly, so one that nobody else holds is closed as ever. What a
 callback raises is printed, as threading does, and the thread goes on.
 """
 
+import contextlib
 import os
 import select
 import threading
 import weakref
 
-_lock = threading.Lock()
+# The collector, and with it _forget(), may run wherever memory is taken.
+_lock = threading.RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release,
+                    after_in_child=_lock.release)
 _watcher = None
 
 
@@ -27,15 +31,23 @@ class _Watcher:
         fd = socket.fileno()
         if callback is None:
             if self.watched.pop(fd, None):
-                self.epoll.unregister(fd)
+                # The number may have been a closed socket's before.
+                with contextlib.suppress(FileNotFoundError):
+                    self.epoll.unregister(fd)
             return
-        self.watched[fd] = weakref.ref(socket), callback
+        self.watched[fd] = weakref.ref(socket, lambda gone: self._forget(fd, gone)), callback
         events = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
         try:
             self.epoll.register(fd, events)
         except FileExistsError:
             # What is there already is told anew, as of a new callback.
             self.epoll.modify(fd, events)
+
+    def _forget(self, fd, gone):
+        with _lock:
+            # Another socket may have the number by now.
+            if self.watched.get(fd, (None, None))[0] is gone:
+                del self.watched[fd]
 
     def _run(self):
         while True:
