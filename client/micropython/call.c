@@ -32,6 +32,13 @@ static mp_obj_t run_handlers(void)
 	return MP_OBJ_NULL;
 }
 
+void mp_call_undo(struct mp_call *c, ssize_t result)
+{
+	usocket_script_hold_interrupts();
+	c->undo(c, result);
+	usocket_script_release_interrupts();
+}
+
 static ssize_t run(struct mp_call *c)
 {
 	mp_obj_t raised;
@@ -47,13 +54,15 @@ static ssize_t run(struct mp_call *c)
 	if (raised == MP_OBJ_NULL)
 		return result;
 	if (c->undo)
-		c->undo(c, result);
+		mp_call_undo(c, result);
 	nlr_raise(raised);
 }
 
 ssize_t mp_call_run(struct mp_call *c)
 {
+	usocket_script_hold_interrupts();
 	usocket_script_begin(&c->call, c->script);
+	usocket_script_release_interrupts();
 	return run(c);
 }
 

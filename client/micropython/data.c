@@ -117,6 +117,7 @@ struct receive {
 	size_t len;
 	int flags;
 	struct usocket_script_address *address; /* NULL: not wanted */
+	bool is_long;				/* the address's shape */
 	struct usocket_script_bytes bytes;
 };
 
@@ -170,20 +171,40 @@ static void undo_receive(struct mp_call *c, ssize_t result)
 	usocket_script_bytes_free(&receive->bytes);
 }
 
-/* Makes the object of bytes in hand, which go back if that raises. */
-static mp_obj_t bytes_new(struct mp_call *c, const char *data, size_t n)
+/* With interrupts held: the allocator must not be left by a jump. */
+static void free_bytes(struct receive *receive)
 {
-	struct receive *receive = c->argument;
+	usocket_script_hold_interrupts();
+	usocket_script_bytes_free(&receive->bytes);
+	usocket_script_release_interrupts();
+}
+
+/* The bytes, of recvfrom the pair with their address. */
+static mp_obj_t new_result(const struct mp_call *c, const char *data, size_t n)
+{
+	const struct receive *receive = c->argument;
+	mp_obj_t items[2];
+
+	items[0] = mp_obj_new_bytes((const byte *)data, n);
+	if (!receive->address)
+		return items[0];
+	items[1] = mp_address_new(receive->address, receive->is_long);
+	return mp_obj_new_tuple(2, items);
+}
+
+/* Makes the object of bytes in hand, which go back if that raises. */
+static mp_obj_t result_of(struct mp_call *c, const char *data, size_t n)
+{
 	mp_obj_t object;
 	nlr_buf_t nlr;
 
 	if (nlr_push(&nlr) != 0) {
-		undo_receive(c, 0);
+		mp_call_undo(c, 0);
 		nlr_jump(nlr.ret_val);
 	}
-	object = mp_obj_new_bytes((const byte *)data, n);
+	object = new_result(c, data, n);
 	nlr_pop();
-	usocket_script_bytes_free(&receive->bytes);
+	free_bytes(c->argument);
 	return object;
 }
 
@@ -200,8 +221,8 @@ static mp_obj_t run_bytes(struct mp_usocket *s, struct receive *receive,
 	ssize_t result = mp_call_run(&c);
 
 	if (result >= 0)
-		return bytes_new(&c, receive->bytes.data, receive->bytes.len);
-	usocket_script_bytes_free(&receive->bytes);
+		return result_of(&c, receive->bytes.data, receive->bytes.len);
+	free_bytes(receive);
 	if (result != -EAGAIN || !or_none)
 		mp_raise_result(result);
 	return mp_const_none;
@@ -221,7 +242,7 @@ static mp_obj_t run_few(struct mp_usocket *s, struct receive *receive)
 
 	receive->buffer = buffer;
 	n = mp_check_result(mp_call_run(&c));
-	return bytes_new(&c, buffer, (size_t)n);
+	return result_of(&c, buffer, (size_t)n);
 }
 
 static size_t size_from(mp_obj_t object)
@@ -238,7 +259,11 @@ static mp_obj_t recv_bytes(size_t n_args, const mp_obj_t *args,
 	struct usocket_script_address *address)
 {
 	struct mp_usocket *s = MP_OBJ_TO_PTR(args[0]);
-	struct receive receive = { .len = size_from(args[1]), .address = address };
+	struct receive receive = {
+		.len = size_from(args[1]),
+		.address = address,
+		.is_long = !is_quectel(s),
+	};
 
 	if (n_args > 2)
 		receive.flags = mp_int_from(args[2]);
@@ -256,11 +281,8 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mp_usocket_recv_obj, 2, 3, do_method_recv);
 static mp_obj_t do_method_recvfrom(size_t n_args, const mp_obj_t *args)
 {
 	struct usocket_script_address address = { .len = 0 };
-	mp_obj_t items[2];
 
-	items[0] = recv_bytes(n_args, args, &address);
-	items[1] = mp_address_new(&address, !is_quectel(MP_OBJ_TO_PTR(args[0])));
-	return mp_obj_new_tuple(2, items);
+	return recv_bytes(n_args, args, &address);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mp_usocket_recvfrom_obj, 2, 3, do_method_recvfrom);
 

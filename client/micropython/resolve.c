@@ -44,6 +44,14 @@ static void undo_getaddrinfo(struct mp_call *c, ssize_t result)
 	usocket_freeaddrinfo(query->result);
 }
 
+/* With interrupts held: the allocator must not be left by a jump. */
+static void free_result(struct addrinfo *result)
+{
+	usocket_script_hold_interrupts();
+	usocket_freeaddrinfo(result);
+	usocket_script_release_interrupts();
+}
+
 static MP_NORETURN void raise_bad_port(void)
 {
 	mp_raise_ValueError(MP_ERROR_TEXT("port must be 0..65535, or a service's name"));
@@ -105,14 +113,14 @@ static mp_obj_t new_list(const struct query *query)
 	int family;
 
 	if (nlr_push(&nlr) != 0) {
-		usocket_freeaddrinfo(query->result);
+		free_result(query->result);
 		nlr_jump(nlr.ret_val);
 	}
 	list = mp_obj_new_list(0, NULL);
 	for (i = 0; (family = usocket_script_entry(query->result, i, &address)) != 0; i++)
 		mp_obj_list_append(list, new_entry(query, &address, family));
 	nlr_pop();
-	usocket_freeaddrinfo(query->result);
+	free_result(query->result);
 	return list;
 }
 

@@ -80,6 +80,9 @@ ssize_t mp_call_run(struct mp_call *c);
 /* The same with a time-out of its own. */
 ssize_t mp_call_run_in(struct mp_call *c, int64_t timeout_ns);
 
+/* Takes a call back that @result was the end of, with interrupts held. */
+void mp_call_undo(struct mp_call *c, ssize_t result);
+
 /* Raises OSError for a result below 0 (-errno) or, of names, above. */
 MP_NORETURN void mp_raise_result(ssize_t result);
 

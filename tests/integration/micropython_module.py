@@ -7,10 +7,12 @@ import os
 import signal
 import ssl
 import subprocess
+import threading
+import time
 
 import harness
 import runner
-from micropython_support import ScriptCase, both_kinds
+from micropython_support import TIMEOUT_S, ScriptCase, both_kinds
 from runner import rows
 from slirp_support import HOST, echo
 
@@ -365,6 +367,79 @@ print("done")
     def is_waiting(pid):
         with open(f"/proc/{pid}/stat") as f:
             return f.read().rsplit(")", 1)[1].split()[0] == "S"
+
+
+class ModulesInC(ScriptCase):
+    kind = "c"
+
+    def test_interrupts_at_any_moment_leave_sockets_usable(self):
+        process = self.start_script(PAIR + """
+a.settimeout(0)
+buffer = bytearray(1)
+
+def until_interrupt(i):
+    try:
+        print(i)
+        # Allocates nothing: the interpreter's own memory is not the subject.
+        while True:
+            a.readinto(buffer)
+    except KeyboardInterrupt:
+        pass
+
+for i in range(1000):
+    until_interrupt(i)
+a.settimeout(10)
+b.send(b"x")
+print(a.recv(1))
+print("done")
+""")
+        hung = threading.Timer(TIMEOUT_S * harness.time_scale(), process.kill)
+        hung.start()
+        self.addCleanup(hung.cancel)
+        for i in range(1000):
+            self.assertEqual(process.stdout.readline(), f"{i}\n")
+            time.sleep(0.0003)
+            process.send_signal(signal.SIGINT)
+        self.assertEqual(self.result_of(process), ["b'x'"])
+
+    @rows("G5")
+    def test_recvfrom_loses_nothing_without_memory(self):
+        lines = self.run_script(PAIR + """
+import gc
+kept = [None] * 70000
+
+# The names of functions take no memory.
+def fill():
+    n = 0
+    try:
+        while True:
+            kept[n] = object()
+            n += 1
+    except MemoryError:
+        return n
+
+def receive():
+    n = fill()
+    failed = i = 0
+    data = None
+    while i < 40 and not data:
+        i += 1
+        kept[n - i] = None
+        gc.collect()
+        try:
+            data = a.recvfrom(8)
+        except MemoryError:
+            failed += 1
+    while n:
+        n -= 1
+        kept[n] = None
+    return failed, data
+
+b.send(b"12345678")
+failed, data = receive()
+print(failed > 0, data[0], a.getpeername() == data[1])
+""")
+        self.assertEqual(lines, ["True b'12345678' True"])
 
 
 @both_kinds
