@@ -72,7 +72,7 @@ clean-python:
 	test $(srcdir) -ef . || rm -rf client/python/usocket
 
 # libtool's own file beside the module would only confuse.
-install-exec-hook:
+install-data-hook:
 	rm -f '$(DESTDIR)$(usocketpydir)/_core.la'
 uninstall-hook:
 	rm -f '$(DESTDIR)$(usocketpydir)/_core.abi3.so'
