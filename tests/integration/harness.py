@@ -189,6 +189,11 @@ def need_tun():
         raise unittest.SkipTest(f"/dev/net/tun: {e.strerror}")
 
 
+def need_slirp():
+    if not os.path.exists(program("usocket-slirp")):
+        raise unittest.SkipTest("built without the slirp driver")
+
+
 def is_real_root():
     """Root with all users, not the root of a namespace of one's own."""
     if os.geteuid() != 0:

@@ -106,8 +106,7 @@ class SlirpCase(Scripts, harness.StackCase):
 
     @classmethod
     def make_link(cls):
-        if not os.path.exists(harness.program("usocket-slirp")):
-            raise unittest.SkipTest("built without the slirp driver")
+        harness.need_slirp()
         harness.private_network()
         hosts = os.path.join(harness.temporary_folder(), "hosts")
         with open(hosts, "w") as f:

@@ -50,6 +50,7 @@ class SlirpCase(StackCase):
 
     @classmethod
     def setUpClass(cls):
+        harness.need_slirp()
         if os.geteuid() == 0:
             harness.private_network()
         if cls.family == 6 and not has_ipv6_loopback():

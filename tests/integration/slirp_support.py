@@ -8,7 +8,6 @@ import contextlib
 import os
 import socket as kernel
 import threading
-import unittest
 
 import harness
 
@@ -76,8 +75,7 @@ def slirp_config(folder):
 class SlirpCase(harness.StackCase):
     @classmethod
     def make_link(cls):
-        if not os.path.exists(harness.program("usocket-slirp")):
-            raise unittest.SkipTest("built without the slirp driver")
+        harness.need_slirp()
         return slirp_config(harness.temporary_folder())
 
     def other_daemon(self, config=None, **options):

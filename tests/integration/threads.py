@@ -17,6 +17,7 @@ class Threads(loads.Loading, harness.StackCase):
 
     @classmethod
     def make_link(cls):
+        harness.need_slirp()
         return {"link net0": {"driver": "slirp"}}
 
     def run_case(self, name):
