@@ -154,6 +154,8 @@ static bool handle_event(struct helper *helper, const ush_HelperEvent *event)
 		return true;
 	case ush_HelperEvent_ready_tag:
 	case ush_HelperEvent_failed_tag:
+	case ush_HelperEvent_state_tag:
+	case ush_HelperEvent_signal_tag:
 		helper->params.handlers->event(helper, event, helper->params.arg);
 		return helper->messages >= 0;
 	default:

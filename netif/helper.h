@@ -18,7 +18,7 @@ struct helper;
 
 /* Calls come from the loop. The callee may stop the helper. */
 struct helper_handlers {
-	/* Ready or failed; pongs and log lines are handled here. */
+	/* Ready, failed, state or signal; pongs and log lines are handled here. */
 	void (*event)(struct helper *helper, const ush_HelperEvent *event, void *arg);
 	/*
 	 * The process has ended, hangs or breaks the protocol; @cause says

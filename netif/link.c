@@ -4,10 +4,12 @@
  *
  * A link is a small state machine around a driver. link_enter() is the only
  * writer of its state; it checks that the step is allowed, logs it, and arms
- * the state's deadline. Drivers report by link_negotiating(), link_ready() and
+ * the state's deadline. Drivers report by link_progress(), link_ready() and
  * link_fail(); whatever fails ends in down, from where the next try starts by
- * itself after a back-off that doubles from one second to a minute. The first
- * retry is quick: most failures are one process or device that comes back.
+ * itself after a back-off that doubles from one second to five minutes, give or
+ * take a tenth, lest a field of gateways dials in step. The first retry is
+ * quick: most failures are one process or device that comes back. What no retry
+ * can mend (link_refuse()) is not tried again until link_reset().
  *
  * The netif exists from start to stop. While the link is not up the netif has
  * no descriptor and its link is down, but it keeps its addresses, and so the
@@ -33,7 +35,7 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MIN_MS	 1000
-#define BACKOFF_MAX_MS	 60000
+#define BACKOFF_MAX_MS	 300000
 /* A link that was up this long starts over with the quick retry. */
 #define STABLE_NS	  UINT64_C(10000000000)
 #define MOVED_INTERVAL_MS 1000
@@ -50,13 +52,13 @@ static const struct state_row {
 	/* Any failure. */
 	[TABLE_LINK_DOWN] = { ~0u, 0 },
 	/* The driver was told to open. */
-	[TABLE_LINK_OPENING] = { BIT(TABLE_LINK_DOWN), 10000 },
-	/* Modems only: no driver enters these yet. */
+	[TABLE_LINK_OPENING] = { BIT(TABLE_LINK_DOWN), 120000 },
+	/* Modems only: the helper has deadlines of its own, these are above them. */
 	[TABLE_LINK_SIM] = { BIT(TABLE_LINK_OPENING), 60000 },
-	[TABLE_LINK_REGISTERING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_SIM), 180000 },
-	[TABLE_LINK_DIALING] = { BIT(TABLE_LINK_REGISTERING), 60000 },
-	/* The helper runs and has been told what to do. */
-	[TABLE_LINK_NEGOTIATING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_DIALING), 10000 },
+	[TABLE_LINK_REGISTERING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_SIM), 240000 },
+	[TABLE_LINK_DIALING] = { BIT(TABLE_LINK_REGISTERING), 200000 },
+	/* The helper runs and has been told what to do; PPP talks to its peer. */
+	[TABLE_LINK_NEGOTIATING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_DIALING), 90000 },
 	/* Packets flow. */
 	[TABLE_LINK_UP] = {
 		.from = BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_NEGOTIATING) |
@@ -66,6 +68,13 @@ static const struct state_row {
 };
 _Static_assert(sizeof(state_rows) / sizeof(state_rows[0]) == TABLE_LINK_STATE_COUNT,
 	"one row a state");
+
+static const struct link_signal no_signal = {
+	.rssi_dbm = TABLE_SIGNAL_UNKNOWN,
+	.rsrp_dbm = TABLE_SIGNAL_UNKNOWN,
+	.rsrq_db = TABLE_SIGNAL_UNKNOWN,
+	.sinr_db = TABLE_SIGNAL_UNKNOWN,
+};
 
 static void timer_in(struct event *timer, uint32_t delay_ms)
 {
@@ -90,7 +99,9 @@ static uint32_t backoff_ms(const struct link *link)
 	if (n <= 1)
 		return BACKOFF_FIRST_MS;
 	delay = n - 2 < 16 ? (uint32_t)BACKOFF_MIN_MS << (n - 2) : BACKOFF_MAX_MS;
-	return delay < BACKOFF_MAX_MS ? delay : BACKOFF_MAX_MS;
+	if (delay > BACKOFF_MAX_MS)
+		delay = BACKOFF_MAX_MS;
+	return delay - delay / 10 + stack_random() % (delay / 5 + 1);
 }
 
 static void log_step(const struct link *link, enum table_link_state from)
@@ -98,7 +109,7 @@ static void log_step(const struct link *link, enum table_link_state from)
 	/* Tries are told once they have led somewhere. */
 	enum log_level level = LOG_LEVEL_NOTICE;
 
-	if (link->state == TABLE_LINK_OPENING || link->state == TABLE_LINK_NEGOTIATING)
+	if (link->state >= TABLE_LINK_OPENING && link->state <= TABLE_LINK_NEGOTIATING)
 		level = LOG_LEVEL_INFO;
 	log_at(level, "link %s: %s -> %s (%s)", link->name, table_link_state_name(from),
 		table_link_state_name(link->state), link->cause);
@@ -122,9 +133,27 @@ static void link_enter(struct link *link, enum table_link_state state, const cha
 
 /* ---- what drivers call -------------------------------------------------------- */
 
-void link_negotiating(struct link *link, const char *cause)
+int link_progress(struct link *link, enum table_link_state state, const char *cause)
 {
-	link_enter(link, TABLE_LINK_NEGOTIATING, cause);
+	if (state == link->state) {
+		if (strcmp(cause, link->cause) == 0)
+			return 0;
+		snprintf(link->cause, sizeof(link->cause), "%s", cause);
+		log_info("link %s: %s (%s)", link->name, table_link_state_name(state), cause);
+		notify_soon(link);
+		return 0;
+	}
+	if (state <= TABLE_LINK_OPENING || state > TABLE_LINK_NEGOTIATING ||
+		!(state_rows[state].from & BIT(link->state)))
+		return -EPROTO;
+	link_enter(link, state, cause);
+	return 0;
+}
+
+void link_signal(struct link *link, const struct link_signal *signal)
+{
+	link->signal = *signal;
+	notify_soon(link);
 }
 
 /* What the configuration says goes before what the driver says. */
@@ -187,6 +216,7 @@ static void close_driver(struct link *link)
 	if (!link->is_open)
 		return;
 	link->is_open = false;
+	link->signal = no_signal;
 	link->driver->close(link);
 }
 
@@ -210,6 +240,14 @@ void link_fail(struct link *link, const char *format, ...)
 	vsnprintf(cause, sizeof(cause), format, args);
 	va_end(args);
 	go_down(link, cause);
+}
+
+void link_refuse(struct link *link, const char *cause)
+{
+	go_down(link, cause);
+	event_del(link->timer);
+	log_error("link %s: not tried again before its configuration is changed: %s", link->name,
+		cause);
 }
 
 /* ---- events ------------------------------------------------------------------- */
@@ -407,6 +445,7 @@ int link_start(struct link *link, struct event_base *base, link_changed_fn chang
 	link->changed_arg = arg;
 	link->since_ns = stack_now_ns();
 	link->n_failures = 0;
+	link->signal = no_signal;
 	snprintf(link->cause, sizeof(link->cause), "not started yet");
 	if (link->driver->init)
 		link->driver->init(link);
@@ -502,5 +541,10 @@ void link_describe(const struct link *link, struct table_link *out)
 	out->gateway6 = p->gateway6;
 	memcpy(out->dns, p->dns, sizeof(out->dns));
 	describe_counters(link, out);
-	out->rssi_dbm = out->rsrp_dbm = out->rsrq_db = out->sinr_db = TABLE_SIGNAL_UNKNOWN;
+	memcpy(out->operator_name, link->signal.operator_name, sizeof(out->operator_name));
+	memcpy(out->radio, link->signal.radio, sizeof(out->radio));
+	out->rssi_dbm = link->signal.rssi_dbm;
+	out->rsrp_dbm = link->signal.rsrp_dbm;
+	out->rsrq_db = link->signal.rsrq_db;
+	out->sinr_db = link->signal.sinr_db;
 }

@@ -17,6 +17,7 @@
 #define ITEM_MAX 128
 
 static const struct link_driver *const drivers[] = {
+	&modem_driver,
 	&slirp_driver,
 	&tun_driver,
 };
@@ -150,7 +151,7 @@ static int set_driver(struct link *link, const char *value, char *error, size_t 
 	if (link->driver)
 		snprintf(error, size, "the link's driver is %s already", link->driver->name);
 	else
-		snprintf(error, size, "driver is one of: slirp, tun");
+		snprintf(error, size, "driver is one of: modem, slirp, tun");
 	return -EINVAL;
 }
 
@@ -186,7 +187,7 @@ int link_set(struct link *link, const char *key, const char *value, char *error,
 int link_check(const struct link *link, char *error, size_t size)
 {
 	if (!link->driver) {
-		snprintf(error, size, "the link has no driver = slirp or tun");
+		snprintf(error, size, "the link has no driver = modem, slirp or tun");
 		return -EINVAL;
 	}
 	return link->driver->check ? link->driver->check(link, error, size) : 0;

@@ -37,6 +37,13 @@ struct link_parameters {
 	struct address dns[TABLE_LINK_DNS];
 };
 
+/* What a modem says of network and signal; as in the table. */
+struct link_signal {
+	char operator_name[32];
+	char radio[16];
+	int16_t rssi_dbm, rsrp_dbm, rsrq_db, sinr_db; /* TABLE_SIGNAL_UNKNOWN */
+};
+
 /* A configuration key. Returns 0, or -EINVAL with a sentence in @error. */
 struct link_key {
 	const char *name;
@@ -45,7 +52,7 @@ struct link_key {
 
 /*
  * What makes links of one kind. A driver works between open and close: it
- * calls link_negotiating(), link_ready() and link_fail(), the last also from
+ * calls link_progress(), link_ready() and link_fail(), the last also from
  * within open.
  */
 struct link_driver {
@@ -68,6 +75,7 @@ struct link_driver {
 	int (*pid)(const struct link *link);
 };
 
+extern const struct link_driver modem_driver;
 extern const struct link_driver tun_driver;
 extern const struct link_driver slirp_driver;
 
@@ -78,6 +86,7 @@ struct link {
 	void *driver_state;
 	struct link_parameters configured; /* by keys; what is set wins */
 	struct link_parameters current;	   /* applied to the netif */
+	struct link_signal signal;	   /* the latest that is known */
 
 	struct event_base *base; /* NULL: stopped */
 	link_changed_fn changed;
@@ -100,8 +109,14 @@ struct link {
 
 /* ---- for drivers ------------------------------------------------------------- */
 
-/* The device or helper is there and being talked to. */
-void link_negotiating(struct link *link, const char *cause);
+/*
+ * The link is on its way up: @state is one of sim, registering, dialing and
+ * negotiating, or the state it is in, with another cause. Returns 0; -EPROTO if
+ * no way leads there from the state it is in.
+ */
+int link_progress(struct link *link, enum table_link_state state, const char *cause);
+
+void link_signal(struct link *link, const struct link_signal *signal);
 
 /*
  * The link is up. @fd, which carries packets, becomes the link's; -1 if only
@@ -114,6 +129,9 @@ void link_ready(struct link *link, int fd, const struct link_parameters *paramet
  * later. @format is the cause, with what the reader can do about it.
  */
 void link_fail(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* As link_fail(), but it is not tried again until link_reset() or a new start. */
+void link_refuse(struct link *link, const char *cause);
 
 /* ---- link_address.c ---------------------------------------------------------- */
 

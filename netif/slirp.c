@@ -195,7 +195,7 @@ static void on_event(struct helper *helper, const ush_HelperEvent *event, void *
 	(void)helper;
 	if (event->which_body == ush_HelperEvent_ready_tag)
 		on_ready(link, &event->body.ready);
-	else
+	else if (event->which_body == ush_HelperEvent_failed_tag)
 		link_fail(link, "%s", event->body.failed.cause);
 }
 
@@ -263,7 +263,7 @@ static void slirp_open(struct link *link)
 		link_fail(link, "%s takes no commands: %s", PROGRAM, strerror(-error));
 		return;
 	}
-	link_negotiating(link, "helper started");
+	link_progress(link, TABLE_LINK_NEGOTIATING, "helper started");
 }
 
 static void close_packets(struct slirp *slirp)

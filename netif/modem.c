@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The link over a serial modem, by usocket-modem: a helper that owns the port
+ * and speaks AT and PPP. Every try is one process, from the opening of the port
+ * to the end of the call, so that a crash, a hang and a lost carrier are mended
+ * in the same way: by the next try, which finds the modem in whatever state.
+ *
+ * What must outlive a try is kept here: that the PIN has been sent (it is sent
+ * once, and not again before the modem has accepted it), and how often user and
+ * password have been refused. From the third failure in a row on, every other
+ * try begins with a reset of the modem.
+ *
+ * A port that is not there is looked for without starting the helper.
+ */
+#include "netif/helper.h"
+#include "netif/link_private.h"
+#include "netif/log.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROGRAM		    "usocket-modem"
+#define PING_INTERVAL_MS    5000
+#define BAUD_DEFAULT	    115200
+#define INITS_MAX	    8
+#define AUTHENTICATIONS_MAX 3
+#define RESET_FROM_FAILURE  3
+
+struct modem {
+	struct helper helper;
+	ush_HelperModem modem;
+	ush_HelperBearer bearer;
+	ush_HelperInit inits[INITS_MAX];
+	unsigned int n_inits;
+	int packets;   /* until the link is ready; -1: none */
+	bool has_auth; /* the key was given */
+	bool is_pin_tried;
+	unsigned int n_refused; /* authentications in a row */
+};
+
+static struct modem *modem_of(const struct link *link)
+{
+	return link->driver_state;
+}
+
+/* ---- configuration -------------------------------------------------------------- */
+
+/* Text that goes into an AT command between quotation marks. */
+static int set_text(char *out, size_t out_size, const char *value, const char *what, char *error,
+	size_t size)
+{
+	size_t len = strlen(value);
+
+	for (size_t i = 0; i < len; i++) {
+		if (!isprint((unsigned char)value[i]) || value[i] == '"')
+			len = out_size;
+	}
+	if (len >= out_size) {
+		snprintf(error, size, "%s is up to %zu printable characters without \"", what,
+			out_size - 1);
+		return -EINVAL;
+	}
+	snprintf(out, out_size, "%s", value);
+	return 0;
+}
+
+static int set_device(struct link *link, const char *value, char *error, size_t size)
+{
+	ush_HelperModem *m = &modem_of(link)->modem;
+
+	if (value[0] == '/' && strlen(value) < sizeof(m->device)) {
+		snprintf(m->device, sizeof(m->device), "%s", value);
+		return 0;
+	}
+	snprintf(error, size, "device is the path of a serial port, such as /dev/ttyUSB2");
+	return -EINVAL;
+}
+
+static int set_baud(struct link *link, const char *value, char *error, size_t size)
+{
+	long baud;
+
+	if (link_parse_number(value, 1200, 4000000, &baud) != 0) {
+		snprintf(error, size, "baud is a number of bits a second from 1200 to 4000000");
+		return -EINVAL;
+	}
+	modem_of(link)->modem.baud = (uint32_t)baud;
+	return 0;
+}
+
+static int set_flow(struct link *link, const char *value, char *error, size_t size)
+{
+	if (strcmp(value, "hardware") != 0 && strcmp(value, "none") != 0) {
+		snprintf(error, size, "flow is hardware or none");
+		return -EINVAL;
+	}
+	modem_of(link)->modem.hardware_flow = value[0] == 'h';
+	return 0;
+}
+
+static int set_roaming(struct link *link, const char *value, char *error, size_t size)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+		snprintf(error, size, "roaming is yes or no");
+		return -EINVAL;
+	}
+	modem_of(link)->modem.roaming = value[0] == 'y';
+	return 0;
+}
+
+static int set_pin(struct link *link, const char *value, char *error, size_t size)
+{
+	size_t len = strlen(value);
+
+	if (len < 4 || len > 8 || strspn(value, "0123456789") != len) {
+		snprintf(error, size, "pin is 4 to 8 digits");
+		return -EINVAL;
+	}
+	snprintf(modem_of(link)->modem.pin, sizeof(modem_of(link)->modem.pin), "%s", value);
+	return 0;
+}
+
+/* The first line of a file; without a "/" it is one of systemd's credentials. */
+static int read_secret(const char *name, char *out, size_t out_size, char *error, size_t size)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	char path[512];
+	FILE *f;
+
+	if (strchr(name, '/') || !folder)
+		snprintf(path, sizeof(path), "%s", name);
+	else
+		snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "re");
+	if (!f) {
+		snprintf(error, size, "%s: %s", path, strerror(errno));
+		return -EINVAL;
+	}
+	if (!fgets(out, (int)out_size, f))
+		out[0] = '\0';
+	fclose(f);
+	out[strcspn(out, "\r\n")] = '\0';
+	return 0;
+}
+
+static int set_pin_file(struct link *link, const char *value, char *error, size_t size)
+{
+	char pin[80];
+
+	if (read_secret(value, pin, sizeof(pin), error, size) != 0)
+		return -EINVAL;
+	return set_pin(link, pin, error, size);
+}
+
+static int set_apn(struct link *link, const char *value, char *error, size_t size)
+{
+	ush_HelperBearer *b = &modem_of(link)->bearer;
+
+	return set_text(b->apn, sizeof(b->apn), value, "apn", error, size);
+}
+
+static int set_pdp_type(struct link *link, const char *value, char *error, size_t size)
+{
+	if (strcmp(value, "ip") != 0) {
+		snprintf(error, size, "pdp_type is ip");
+		return -EINVAL;
+	}
+	strcpy(modem_of(link)->bearer.type, "IP");
+	return 0;
+}
+
+static int set_user(struct link *link, const char *value, char *error, size_t size)
+{
+	ush_HelperBearer *b = &modem_of(link)->bearer;
+
+	return set_text(b->user, sizeof(b->user), value, "user", error, size);
+}
+
+static int set_password(struct link *link, const char *value, char *error, size_t size)
+{
+	ush_HelperBearer *b = &modem_of(link)->bearer;
+
+	return set_text(b->password, sizeof(b->password), value, "password", error, size);
+}
+
+static int set_password_file(struct link *link, const char *value, char *error, size_t size)
+{
+	char password[80];
+
+	if (read_secret(value, password, sizeof(password), error, size) != 0)
+		return -EINVAL;
+	return set_password(link, password, error, size);
+}
+
+static int set_auth(struct link *link, const char *value, char *error, size_t size)
+{
+	static const struct {
+		const char *name;
+		bool pap, chap;
+	} kinds[] = {
+		{ "none", false, false },
+		{ "pap", true, false },
+		{ "chap", false, true },
+		{ "both", true, true },
+	};
+	ush_HelperBearer *b = &modem_of(link)->bearer;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(value, kinds[i].name) != 0)
+			continue;
+		b->pap = kinds[i].pap;
+		b->chap = kinds[i].chap;
+		modem_of(link)->has_auth = true;
+		return 0;
+	}
+	snprintf(error, size, "auth is none, pap, chap or both");
+	return -EINVAL;
+}
+
+static int set_init(struct link *link, const char *value, char *error, size_t size)
+{
+	struct modem *modem = modem_of(link);
+	ush_HelperInit *init = &modem->inits[modem->n_inits];
+
+	if (modem->n_inits == INITS_MAX || strncasecmp(value, "AT", 2) != 0 ||
+		strlen(value) >= sizeof(init->command)) {
+		snprintf(error, size, "init is an AT command of up to %zu characters, %d at most",
+			sizeof(init->command) - 1, INITS_MAX);
+		return -EINVAL;
+	}
+	snprintf(init->command, sizeof(init->command), "%s", value);
+	modem->n_inits++;
+	return 0;
+}
+
+static const struct link_key keys[] = {
+	{ "apn", set_apn },
+	{ "auth", set_auth },
+	{ "baud", set_baud },
+	{ "device", set_device },
+	{ "flow", set_flow },
+	{ "init", set_init },
+	{ "password", set_password },
+	{ "password_file", set_password_file },
+	{ "pdp_type", set_pdp_type },
+	{ "pin", set_pin },
+	{ "pin_file", set_pin_file },
+	{ "roaming", set_roaming },
+	{ "user", set_user },
+	{ NULL, NULL },
+};
+
+static int check(const struct link *link, char *error, size_t size)
+{
+	if (modem_of(link)->modem.device[0])
+		return 0;
+	snprintf(error, size, "the driver modem needs device");
+	return -EINVAL;
+}
+
+/* ---- what the helper says --------------------------------------------------------- */
+
+static void take_address(struct address *a, const ush_HelperAddress *from)
+{
+	if (from->ip.size != 4)
+		return;
+	a->family = ADDRESS_IPV4;
+	memcpy(a->ip, from->ip.bytes, 4);
+	a->port = 32;
+}
+
+static void on_ready(struct link *link, const ush_HelperReady *ready)
+{
+	struct modem *modem = modem_of(link);
+	struct link_parameters p = { .mtu = ready->mtu };
+	int fd = modem->packets;
+
+	take_address(&p.address4, &ready->address4);
+	take_address(&p.gateway4, &ready->gateway4);
+	for (pb_size_t i = 0; i < ready->dns_count && i < TABLE_LINK_DNS; i++) {
+		take_address(&p.dns[i], &ready->dns[i]);
+		p.dns[i].port = 0;
+		p.n_dns++;
+	}
+	if (p.mtu < LINK_MTU_MIN || p.mtu > UINT16_MAX || p.address4.family != ADDRESS_IPV4 ||
+		link->state != TABLE_LINK_NEGOTIATING) {
+		link_fail(link, "the helper reports impossible addresses");
+		return;
+	}
+	modem->n_refused = 0;
+	modem->packets = -1;
+	link_ready(link, fd, &p);
+}
+
+static void on_state(struct link *link, const ush_HelperState *state)
+{
+	struct modem *modem = modem_of(link);
+
+	if (state->pin_tried)
+		modem->is_pin_tried = true;
+	if (state->pin_accepted)
+		modem->is_pin_tried = false;
+	if (state->state >= TABLE_LINK_STATE_COUNT ||
+		link_progress(link, (enum table_link_state)state->state, state->cause) != 0)
+		link_fail(link, "the helper reports an impossible state");
+}
+
+static int16_t take_level(int32_t level)
+{
+	return level < -200 || level > 200 ? TABLE_SIGNAL_UNKNOWN : (int16_t)level;
+}
+
+static void on_signal(struct link *link, const ush_HelperSignal *from)
+{
+	struct link_signal signal = {
+		.rssi_dbm = take_level(from->rssi),
+		.rsrp_dbm = take_level(from->rsrp),
+		.rsrq_db = take_level(from->rsrq),
+		.sinr_db = take_level(from->sinr),
+	};
+
+	snprintf(signal.operator_name, sizeof(signal.operator_name), "%s", from->operator);
+	snprintf(signal.radio, sizeof(signal.radio), "%s", from->radio);
+	link_signal(link, &signal);
+}
+
+static void on_failed(struct link *link, const ush_HelperFailed *failed)
+{
+	struct modem *modem = modem_of(link);
+	char cause[TABLE_CAUSE_MAX];
+
+	if (failed->reason == ush_HelperReason_REASON_AUTHENTICATION)
+		modem->n_refused++;
+	if (modem->n_refused >= AUTHENTICATIONS_MAX) {
+		snprintf(cause, sizeof(cause), "refused %u times: user, password or auth is wrong",
+			modem->n_refused);
+		link_refuse(link, cause);
+	} else if (failed->is_final) {
+		link_refuse(link, failed->cause);
+	} else {
+		link_fail(link, "%s", failed->cause);
+	}
+}
+
+static void on_event(struct helper *helper, const ush_HelperEvent *event, void *arg)
+{
+	struct link *link = arg;
+
+	(void)helper;
+	switch (event->which_body) {
+	case ush_HelperEvent_ready_tag:
+		on_ready(link, &event->body.ready);
+		break;
+	case ush_HelperEvent_state_tag:
+		on_state(link, &event->body.state);
+		break;
+	case ush_HelperEvent_signal_tag:
+		on_signal(link, &event->body.signal);
+		break;
+	default:
+		on_failed(link, &event->body.failed);
+		break;
+	}
+}
+
+static void on_helper_lost(struct helper *helper, const char *cause, void *arg)
+{
+	(void)helper;
+	link_fail(arg, "%s", cause);
+}
+
+static const struct helper_handlers handlers = {
+	.event = on_event,
+	.lost = on_helper_lost,
+};
+
+/* ---- the helper ------------------------------------------------------------------- */
+
+static int send_configuration(struct link *link)
+{
+	ush_HelperCommand command = ush_HelperCommand_init_zero;
+	struct modem *modem = modem_of(link);
+	ush_HelperModem *m = &command.body.modem;
+	unsigned int i;
+	int error = 0;
+
+	command.which_body = ush_HelperCommand_init_tag;
+	for (i = 0; i < modem->n_inits && !error; i++) {
+		command.body.init = modem->inits[i];
+		error = helper_send(&modem->helper, &command);
+	}
+	if (error)
+		return error;
+	command.which_body = ush_HelperCommand_bearer_tag;
+	command.body.bearer = modem->bearer;
+	error = helper_send(&modem->helper, &command);
+	if (error)
+		return error;
+	command.which_body = ush_HelperCommand_modem_tag;
+	*m = modem->modem;
+	m->reset = link->n_failures >= RESET_FROM_FAILURE && link->n_failures % 2 == 1;
+	if (modem->is_pin_tried)
+		m->pin[0] = '\0';
+	error = helper_send(&modem->helper, &command);
+	if (error)
+		return error;
+	memset(&command, 0, sizeof(command));
+	command.which_body = ush_HelperCommand_start_tag;
+	snprintf(command.body.start.link, sizeof(command.body.start.link), "%s", link->name);
+	command.body.start.mtu = link->configured.mtu ? link->configured.mtu : LINK_MTU_DEFAULT;
+	return helper_send(&modem->helper, &command);
+}
+
+static void set_defaults(struct modem *modem)
+{
+	if (!modem->modem.baud)
+		modem->modem.baud = BAUD_DEFAULT;
+	if (!modem->bearer.type[0])
+		strcpy(modem->bearer.type, "IP");
+	if (!modem->has_auth)
+		modem->bearer.pap = modem->bearer.chap = modem->bearer.user[0] != '\0';
+}
+
+static void modem_init_(struct link *link)
+{
+	struct modem *modem = modem_of(link);
+	const struct helper_params params = {
+		.base = link->base,
+		.program = PROGRAM,
+		.handlers = &handlers,
+		.arg = link,
+		.ping_interval_ms = PING_INTERVAL_MS,
+	};
+
+	set_defaults(modem);
+	helper_init(&modem->helper, &params);
+	modem->packets = -1;
+	modem->is_pin_tried = false;
+	modem->n_refused = 0;
+}
+
+static void modem_open(struct link *link)
+{
+	struct modem *modem = modem_of(link);
+	char path[512];
+	int error;
+
+	if (access(modem->modem.device, F_OK) != 0) {
+		link_fail(link, "%s is not there: is the modem plugged in?", modem->modem.device);
+		return;
+	}
+	error = helper_start(&modem->helper, &modem->packets);
+	if (error) {
+		helper_path(&modem->helper, path, sizeof(path));
+		link_fail(link, "%s: %s", path, strerror(-error));
+		return;
+	}
+	error = send_configuration(link);
+	if (error)
+		link_fail(link, "%s takes no commands: %s", PROGRAM, strerror(-error));
+}
+
+static void close_packets(struct modem *modem)
+{
+	if (modem->packets >= 0)
+		close(modem->packets);
+	modem->packets = -1;
+}
+
+static void modem_close(struct link *link)
+{
+	struct modem *modem = modem_of(link);
+
+	close_packets(modem);
+	helper_kill(&modem->helper);
+}
+
+static void modem_fini(struct link *link)
+{
+	struct modem *modem = modem_of(link);
+
+	close_packets(modem);
+	helper_fini(&modem->helper);
+}
+
+static int modem_pid(const struct link *link)
+{
+	return (int)modem_of(link)->helper.pid;
+}
+
+const struct link_driver modem_driver = {
+	.name = "modem",
+	.framing = IPIF_FRAMING_RAW,
+	.keys = keys,
+	.state_size = sizeof(struct modem),
+	.check = check,
+	.init = modem_init_,
+	.open = modem_open,
+	.close = modem_close,
+	.fini = modem_fini,
+	.pid = modem_pid,
+};

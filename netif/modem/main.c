@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usocket-modem: the modem link's helper.
+ *
+ * Theory of operation
+ *
+ * Started by usocketd with the packet pair as descriptor 3 and the message
+ * pair as descriptor 4 (proto/helper.proto), and by nobody else. It takes its
+ * configuration, opens the port, drops all rights, and makes one call. It ends
+ * with the call, which it reports, or when either pair is closed, that is when
+ * the daemon ends, however it ends.
+ *
+ * Packets that the daemon does not take are dropped: the peer is behind a
+ * network that drops as well. Packets for the network wait in the pair while
+ * the port has enough to send.
+ */
+#include "netif/log.h"
+#include "netif/modem/call.h"
+#include "netif/modem/serial.h"
+#include "netif/slirp/rights.h"
+#include "proto/helper_codec.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PACKET_MAX	 65535
+#define PACKETS_PER_TURN 16
+/* More than this in the port's queue only adds delay. */
+#define PENDING_MAX	 8192
+#define PENDING_RETRY_MS 20
+
+static struct {
+	struct event_base *base;
+	struct event *messages, *packets, *retry;
+	struct call_config config;
+	struct serial *serial;
+	struct call *call; /* NULL: not started yet */
+	int status;
+	uint8_t packet[PACKET_MAX];
+} helper;
+
+static void finish(int status)
+{
+	helper.status = status;
+	event_base_loopbreak(helper.base);
+}
+
+static void send_event(const ush_HelperEvent *event)
+{
+	uint8_t buf[HELPER_MESSAGE_MAX];
+	int len = helper_encode_event(event, buf, sizeof(buf));
+
+	/* If the daemon does not read, it is about to kill us. */
+	if (len >= 0 && send(HELPER_FD_MESSAGES, buf, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static void fail(ush_HelperReason reason, bool is_final, const char *what, const char *why)
+{
+	ush_HelperEvent event = ush_HelperEvent_init_zero;
+
+	event.which_body = ush_HelperEvent_failed_tag;
+	event.body.failed.reason = reason;
+	event.body.failed.is_final = is_final;
+	snprintf(event.body.failed.cause, sizeof(event.body.failed.cause), "%s: %s", what, why);
+	send_event(&event);
+	finish(1);
+}
+
+/* ---- the call's handlers ------------------------------------------------------------ */
+
+static void on_call_event(const ush_HelperEvent *event, void *arg)
+{
+	(void)arg;
+	send_event(event);
+	if (event->which_body == ush_HelperEvent_failed_tag)
+		finish(1);
+}
+
+static void on_call_log(uint32_t level, const char *text, void *arg)
+{
+	ush_HelperEvent event = ush_HelperEvent_init_zero;
+
+	(void)arg;
+	event.which_body = ush_HelperEvent_log_tag;
+	event.body.log.level = level;
+	snprintf(event.body.log.text, sizeof(event.body.log.text), "%s", text);
+	send_event(&event);
+}
+
+static void on_call_packet(const void *packet, size_t len, void *arg)
+{
+	(void)arg;
+	if (send(HELPER_FD_PACKETS, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static const struct call_handlers call_handlers = {
+	.event = on_call_event,
+	.log = on_call_log,
+	.packet = on_call_packet,
+};
+
+/* ---- commands ------------------------------------------------------------------------- */
+
+static const char *open_error(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "not permitted: add the daemon's user to the port's group (dialout)";
+	case EBUSY:
+		return "in use by another program (ModemManager?)";
+	case ENOTTY:
+		return "not a serial port";
+	case EINVAL:
+		return "the port does not know this baud";
+	default:
+		return strerror(error);
+	}
+}
+
+static void start(const ush_HelperStart *start)
+{
+	const ush_HelperModem *m = &helper.config.modem;
+	int error;
+
+	if (helper.call || helper.serial)
+		return;
+	helper.config.mtu = start->mtu;
+	error = serial_open(&helper.serial, m->device, m->baud, m->hardware_flow);
+	if (error) {
+		fail(ush_HelperReason_REASON_DEVICE, error == -ENOTTY || error == -EINVAL,
+			m->device, open_error(-error));
+		return;
+	}
+	error = rights_drop();
+	if (error) {
+		fail(ush_HelperReason_REASON_OTHER, true, "rights cannot be dropped",
+			strerror(-error));
+		return;
+	}
+	helper.call = call_new(helper.base, helper.serial, &helper.config, &call_handlers);
+	if (!helper.call)
+		fail(ush_HelperReason_REASON_OTHER, false, "usocket-modem", "out of memory");
+	else
+		event_add(helper.packets, NULL);
+}
+
+static void pong(uint32_t sequence)
+{
+	ush_HelperEvent event = ush_HelperEvent_init_zero;
+
+	event.which_body = ush_HelperEvent_pong_tag;
+	event.body.pong.sequence = sequence;
+	send_event(&event);
+}
+
+static void handle(const ush_HelperCommand *command)
+{
+	switch (command->which_body) {
+	case ush_HelperCommand_ping_tag:
+		pong(command->body.ping.sequence);
+		break;
+	case ush_HelperCommand_init_tag:
+		if (helper.config.n_inits < CALL_INITS_MAX)
+			helper.config.inits[helper.config.n_inits++] = command->body.init;
+		break;
+	case ush_HelperCommand_bearer_tag:
+		helper.config.bearer = command->body.bearer;
+		break;
+	case ush_HelperCommand_modem_tag:
+		helper.config.modem = command->body.modem;
+		break;
+	case ush_HelperCommand_start_tag:
+		start(&command->body.start);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_message(evutil_socket_t fd, short what, void *arg)
+{
+	ush_HelperCommand command = ush_HelperCommand_init_zero;
+	uint8_t buf[HELPER_MESSAGE_MAX];
+	ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+	(void)what;
+	(void)arg;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0)
+		finish(0);
+	else if (helper_decode_command(&command, buf, (size_t)n) != 0)
+		fail(ush_HelperReason_REASON_OTHER, false, "message", strerror(EBADMSG));
+	else
+		handle(&command);
+}
+
+/* ---- packets ---------------------------------------------------------------------------- */
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	event_add(helper.packets, NULL);
+}
+
+static void on_packets(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval t = { .tv_usec = PENDING_RETRY_MS * 1000 };
+
+	(void)what;
+	(void)arg;
+	for (int i = 0; i < PACKETS_PER_TURN; i++) {
+		ssize_t n;
+
+		if (serial_pending(helper.serial) > PENDING_MAX) {
+			event_del(helper.packets);
+			event_add(helper.retry, &t);
+			return;
+		}
+		n = recv(fd, helper.packet, sizeof(helper.packet), MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			finish(0);
+			return;
+		}
+		call_send(helper.call, helper.packet, (size_t)n);
+	}
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static bool is_started_by_daemon(void)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(HELPER_FD_PACKETS, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+		type == SOCK_SEQPACKET &&
+		getsockopt(HELPER_FD_MESSAGES, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+		type == SOCK_SEQPACKET;
+}
+
+static void run(void)
+{
+	helper.base = event_base_new();
+	if (!helper.base)
+		return;
+	helper.messages = event_new(helper.base, HELPER_FD_MESSAGES, EV_READ | EV_PERSIST,
+		on_message, NULL);
+	helper.packets = event_new(helper.base, HELPER_FD_PACKETS, EV_READ | EV_PERSIST,
+		on_packets, NULL);
+	helper.retry = evtimer_new(helper.base, on_retry, NULL);
+	if (!helper.messages || !helper.packets || !helper.retry)
+		return;
+	event_add(helper.messages, NULL);
+	event_base_dispatch(helper.base);
+	if (helper.call)
+		call_hang_up(helper.call);
+}
+
+static void clean_up(void)
+{
+	struct event *events[] = { helper.messages, helper.packets, helper.retry };
+
+	call_free(helper.call);
+	serial_free(helper.serial);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (events[i])
+			event_free(events[i]);
+	}
+	if (helper.base)
+		event_base_free(helper.base);
+}
+
+int main(void)
+{
+	if (!is_started_by_daemon()) {
+		fputs("usocket-modem is started by usocketd, which see.\n", stderr);
+		return 2;
+	}
+	helper.status = 1;
+	rights_prepare(HELPER_FD_MESSAGES + 1);
+	run();
+	clean_up();
+	return helper.status;
+}

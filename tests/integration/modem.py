@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The modem driver against the simulated modem (tests/modem-sim), whose network
+is the host's loopback: from the serial port to the bytes of a socket."""
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import harness
+import runner
+import usock
+from harness import Daemon, StackCase, eventually
+
+HOST = "10.0.2.2"
+GUEST = "10.0.2.15"
+PEER_WAIT_S = 10
+
+
+class Modem:
+    """One simulator, with a control socket for its faults."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.mkdtemp(prefix="modem.", dir=harness.temporary_folder())
+        self.device = os.path.join(self.folder, "tty")
+        self.path = os.path.join(self.folder, "control")
+        self.log = open(os.path.join(self.folder, "log"), "w+")
+        self.process = subprocess.Popen(
+            [harness.program("modem-sim"), "--control", self.path, *options, self.device],
+            env=harness.child_env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=self.log)
+        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.control.settimeout(PEER_WAIT_S)
+        self.control.bind(os.path.join(self.folder, "client"))
+        if self.process.stdout.readline() != b"ready\n":
+            self.log.seek(0)
+            raise AssertionError(f"modem-sim: {self.log.read()}")
+
+    def do(self, command):
+        """Returns how often the modem has been called, and reset."""
+        self.control.sendto(command.encode(), self.path)
+        words = self.control.recv(100).split()
+        return int(words[1]), int(words[3])
+
+    def counts(self):
+        return self.do("status")
+
+    def close(self):
+        self.process.terminate()
+        try:
+            code = self.process.wait(PEER_WAIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        self.process.stdout.close()
+        self.control.close()
+        self.log.seek(0)
+        text = self.log.read()
+        self.log.close()
+        if code or harness.REPORTS.search(text):
+            raise AssertionError(f"modem-sim ended with {code}: {text}")
+
+
+class ModemCase(StackCase):
+    """A modem and a daemon for each test; subclasses say what is special."""
+
+    options = ()
+    keys = {}
+
+    @classmethod
+    def setUpClass(cls):
+        harness.adopt_build_settings()
+        if not os.path.exists(harness.program("modem-sim")):
+            raise unittest.SkipTest("the simulator needs usocket-slirp (--disable-slirp?)")
+        if os.geteuid() == 0:
+            harness.private_network()
+
+    @classmethod
+    def tearDownClass(cls):
+        pass
+
+    def setUp(self):
+        self.modem = Modem(*self.options)
+        self.addCleanup(self.modem.close)
+        self.daemon = Daemon({"link wan": {"driver": "modem", "device": self.modem.device,
+                                           "apn": "internet", **self.keys}})
+        self.addCleanup(self.daemon.close)
+        self.daemon.start()
+        usock.set_socket_path(self.daemon.socket)
+
+    def tearDown(self):
+        self.daemon.stop()
+
+    def link(self):
+        return usock.links()[0]
+
+    def is_up(self):
+        return self.link().state == usock.LINK_UP
+
+    def wait_up(self, within=20):
+        usock.wait_link(within * 1000 * harness.time_scale())
+
+    def wait_cause(self, words, within=20):
+        eventually(lambda: words in self.link().cause.decode(), within, words)
+
+    def wait_down(self, words, within=20):
+        self.wait_cause(words, within)
+        self.assertEqual(self.link().state, 0)
+
+    def server(self):
+        s = self.keep(socket.socket())
+        s.settimeout(PEER_WAIT_S)
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        return s, (HOST, s.getsockname()[1])
+
+    def connected(self):
+        listener, address = self.server()
+        s = self.tcp()
+        s.connect_timeout(address, 20000)
+        peer, _ = listener.accept()
+        self.keep(peer)
+        peer.settimeout(PEER_WAIT_S)
+        return s, peer
+
+    def passes_data(self):
+        s, peer = self.connected()
+        s.send(b"question")
+        self.assertEqual(peer.recv(100), b"question")
+        peer.sendall(b"answer")
+        self.assertEqual(s.recv_exactly(6), b"answer")
+        return s, peer
+
+    def helper_pid(self):
+        with open(f"/proc/{self.daemon.pid}/task/{self.daemon.pid}/children") as f:
+            children = f.read().split()
+        self.assertEqual(len(children), 1)
+        return int(children[0])
+
+
+class ColdStart(ModemCase):
+    def test_link_comes_up_and_tells_of_the_network(self):
+        self.wait_up()
+        self.passes_data()
+        link = self.link()
+        self.assertEqual((link.driver, link.operator_name, link.radio),
+                         (b"modem", b"Sim Mobile", b"LTE"))
+        self.assertEqual((link.rssi_dbm, link.rsrp_dbm, link.rsrq_db), (-73, -91, -10))
+        for state in ("opening -> sim", "sim -> registering", "registering -> dialing",
+                      "dialing -> negotiating", "negotiating -> up"):
+            self.assertIn(state, self.daemon.log())
+
+    def test_bytes_arrive_as_they_were_sent(self):
+        self.wait_up()
+        data = os.urandom(300000)
+        s, peer = self.connected()
+        sending = harness.Call(s.send, data)
+        got = b""
+        while len(got) < len(data):
+            got += peer.recv(1 << 16)
+        self.assertEqual(got, data)
+        self.assertEqual(sending.result(), len(data))
+        answering = harness.Call(peer.sendall, data)
+        self.assertEqual(s.recv_exactly(len(data)), data)
+        answering.result()
+
+    def test_helper_has_no_rights(self):
+        self.wait_up()
+        with open(f"/proc/{self.helper_pid()}/status") as f:
+            status = dict(line.split(":", 1) for line in f)
+        self.assertEqual(int(status["CapEff"], 16), 0)
+        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+        if harness.is_real_root():
+            self.assertEqual(status["Uid"].split(), [str(harness.NOBODY)] * 4)
+
+    def test_port_is_ours_alone(self):
+        self.wait_up()
+        second = Daemon({"link wan": {"driver": "modem", "device": self.modem.device}},
+                        name="second")
+        self.addCleanup(second.close)
+        second.start()
+        eventually(lambda: "in use by another program" in second.log(), 10, "refused")
+        second.stop()
+        self.passes_data()
+
+
+class LeftInACall(ModemCase):
+    options = ("--start", "data")
+
+    def test_escapes_and_comes_up(self):
+        self.wait_up(30)
+        self.passes_data()
+        self.assertIn("escaping", self.daemon.log())
+
+
+class Silent(ModemCase):
+    options = ("--start", "silent")
+
+    def test_is_reset_after_failures_and_status_answers_meanwhile(self):
+        self.wait_cause("does not answer", 40)
+        begin = time.monotonic()
+        usock.status()
+        self.assertLess(time.monotonic() - begin, 0.1 * harness.time_scale())
+        self.wait_up(90)
+        self.passes_data()
+        self.assertEqual(self.modem.counts()[1], 1)
+
+
+class Pin(ModemCase):
+    options = ("--pin", "1234")
+    keys = {"pin": "1234"}
+
+    def test_unlocks_the_sim_and_is_not_logged(self):
+        self.wait_up()
+        self.passes_data()
+        self.assertIn("AT+CPIN=****", self.daemon.log())
+        self.assertNotIn("1234", self.daemon.log())
+
+
+class WrongPin(ModemCase):
+    options = ("--pin", "1234")
+    keys = {"pin": "9999"}
+
+    def test_is_tried_once_and_never_again(self):
+        self.wait_down("refuses this PIN")
+        time.sleep(2)
+        self.assertEqual(self.daemon.log().count("AT+CPIN=****"), 1)
+        self.assertIn("refuses this PIN", self.link().cause.decode())
+
+
+class FewTries(ModemCase):
+    options = ("--pin", "1234", "--tries", "2")
+    keys = {"pin": "1234"}
+
+    def test_pin_is_not_tried(self):
+        self.wait_down("has been wrong before")
+        self.assertNotIn("AT+CPIN=", self.daemon.log())
+
+
+class PukNeeded(ModemCase):
+    options = ("--pin", "1234", "--tries", "0")
+    keys = {"pin": "1234"}
+
+    def test_is_final(self):
+        self.wait_down("PUK")
+        self.assertNotIn("AT+CPIN=", self.daemon.log())
+
+
+class NoPin(ModemCase):
+    options = ("--pin", "1234")
+
+    def test_is_final(self):
+        self.wait_down("needs its PIN")
+
+
+class NoSim(ModemCase):
+    options = ("--no-sim",)
+
+    def test_is_final(self):
+        self.wait_down("no SIM")
+
+
+class Pap(ModemCase):
+    options = ("--auth", "pap", "--user", "ada", "--password", "love-lace")
+    keys = {"user": "ada", "password": "love-lace"}
+
+    def test_is_accepted_and_the_password_is_not_logged(self):
+        self.wait_up(30)
+        self.passes_data()
+        self.assertNotIn("love-lace", self.daemon.log())
+
+
+class Chap(Pap):
+    options = ("--auth", "chap", "--user", "ada", "--password", "love-lace")
+
+
+class WrongPassword(ModemCase):
+    options = ("--auth", "pap", "--user", "ada", "--password", "love-lace")
+    keys = {"user": "ada", "password": "wrong"}
+
+    def test_is_given_up_after_three_refusals(self):
+        self.wait_down("refused 3 times", 60)
+        calls = self.modem.counts()[0]
+        time.sleep(3)
+        self.assertEqual((calls, self.modem.counts()[0]), (3, 3))
+
+
+class Registration(ModemCase):
+    def test_roaming_is_forbidden_unless_permitted(self):
+        self.wait_up()
+        self.modem.do("registration 5")
+        self.modem.do("carrier")
+        self.wait_cause("roaming = no")
+        self.modem.do("registration 1")
+        self.wait_up()
+        self.passes_data()
+
+    def test_searching_takes_its_time(self):
+        self.wait_up()
+        self.modem.do("registration 2")
+        self.modem.do("carrier")
+        self.wait_cause("searching")
+        self.modem.do("registration 1")
+        self.wait_up()
+
+
+class Faults(ModemCase):
+    def comes_back(self, fault, within=30):
+        """With the same address: sockets and listeners live on."""
+        self.wait_up()
+        s, peer = self.passes_data()
+        restarts = self.link().restarts
+        fault()
+        eventually(lambda: self.is_up() and self.link().restarts > restarts, within, "up again")
+        self.passes_data()
+        s.send(b"still here")
+        self.assertEqual(peer.recv(100), b"still here")
+
+    def test_carrier_lost(self):
+        self.comes_back(lambda: self.modem.do("carrier"))
+
+    def test_ppp_terminated_by_the_network(self):
+        self.comes_back(lambda: self.modem.do("terminate"))
+
+    def test_helper_killed(self):
+        self.comes_back(lambda: os.kill(self.helper_pid(), signal.SIGKILL))
+
+    def test_helper_hung(self):
+        self.comes_back(lambda: os.kill(self.helper_pid(), signal.SIGSTOP))
+
+    def test_unplugged_and_plugged_in_again(self):
+        def fault():
+            self.modem.do("plug off")
+            self.wait_cause("is not there")
+            self.modem.do("plug on")
+        self.comes_back(fault)
+
+    def test_no_carrier_at_dialing(self):
+        def fault():
+            self.modem.do("dial off")
+            self.modem.do("carrier")
+            self.wait_cause("NO CARRIER (APN")
+            self.modem.do("dial on")
+        self.comes_back(fault)
+
+    def test_another_address_ends_connections(self):
+        self.wait_up()
+        s, _ = self.passes_data()
+        self.modem.do("address 10.0.2.16")
+        self.modem.do("carrier")
+        eventually(lambda: self.is_up() and "10.0.2.16" in self.link().cause.decode(), 30,
+                   "the other address")
+        with self.assertRaises(OSError) as caught:
+            s.recv(1)
+        self.assertEqual(caught.exception.errno, errno.ECONNABORTED)
+        self.passes_data()
+
+
+if __name__ == "__main__":
+    runner.main()

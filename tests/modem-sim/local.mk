@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+#
+# The modem simulator: the other side of everything netif/modem/ speaks.
+
+if SLIRP
+check_LTLIBRARIES += liblwippppd.la
+liblwippppd_la_SOURCES =
+nodist_liblwippppd_la_SOURCES = $(modem_lwip_sources)
+liblwippppd_la_CPPFLAGS = $(base_cppflags) $(modem_lwip_cppflags) -DPPP_SERVER=1
+liblwippppd_la_CFLAGS = $(base_cflags) -w
+
+check_PROGRAMS += modem-sim
+modem_sim_SOURCES = \
+	netif/helper.c \
+	netif/log.c \
+	netif/modem/pppline.c \
+	netif/modem/pppline.h \
+	tests/modem-sim/main.c \
+	tests/modem-sim/network.c \
+	tests/modem-sim/network.h
+modem_sim_CPPFLAGS = $(base_cppflags) $(modem_lwip_cppflags) $(LIBEVENT_CFLAGS) -DPPP_SERVER=1
+modem_sim_LDFLAGS = $(program_ldflags)
+modem_sim_LDADD = libmodem.la liblwippppd.la libhelperproto.la libproto.la $(LIBEVENT_LIBS)
+endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * usocket-slirp speaks Ethernet, PPP speaks IP: a header is put in front of
+ * what goes in and taken off what comes out. The one thing Ethernet needs
+ * besides is ARP; every request is answered with the same hardware address, so
+ * that whatever address the caller was given, its packets find it.
+ */
+#include "tests/modem-sim/network.h"
+
+#include "netif/helper.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HEADER	  14
+#define ARP_SIZE  28
+#define FRAME_MAX (HEADER + 65535)
+#define MTU	  1500
+
+static const uint8_t caller_mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
+static const uint8_t host_mac[6] = { 0x52, 0x55, 10, 0, 2, 2 };
+
+struct network {
+	struct helper helper;
+	int packets;
+	struct event *readable;
+	network_packet_fn packet;
+	void *arg;
+	uint8_t frame[FRAME_MAX];
+};
+
+static void on_helper_event(struct helper *helper, const ush_HelperEvent *event, void *arg)
+{
+	(void)helper;
+	(void)arg;
+	if (event->which_body == ush_HelperEvent_failed_tag)
+		fprintf(stderr, "modem-sim: usocket-slirp: %s\n", event->body.failed.cause);
+}
+
+static void on_helper_lost(struct helper *helper, const char *cause, void *arg)
+{
+	(void)helper;
+	(void)arg;
+	fprintf(stderr, "modem-sim: %s\n", cause);
+	exit(1);
+}
+
+static const struct helper_handlers handlers = {
+	.event = on_helper_event,
+	.lost = on_helper_lost,
+};
+
+static void send_frame(struct network *network, size_t len)
+{
+	if (send(network->packets, network->frame, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static void answer_arp(struct network *network, size_t len)
+{
+	uint8_t *arp = network->frame + HEADER, asked[4];
+
+	if (len < HEADER + ARP_SIZE || arp[7] != 1)
+		return;
+	memcpy(asked, arp + 24, 4);
+	arp[7] = 2;
+	memcpy(arp + 18, arp + 8, 10);
+	memcpy(arp + 8, caller_mac, 6);
+	memcpy(arp + 14, asked, 4);
+	memcpy(network->frame, host_mac, 6);
+	memcpy(network->frame + 6, caller_mac, 6);
+	send_frame(network, HEADER + ARP_SIZE);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct network *network = arg;
+	const uint8_t *frame = network->frame;
+	ssize_t n = recv(fd, network->frame, sizeof(network->frame), MSG_DONTWAIT);
+
+	(void)what;
+	if (n < HEADER)
+		return;
+	if (frame[12] == 8 && frame[13] == 6)
+		answer_arp(network, (size_t)n);
+	else if (frame[12] == 8 && frame[13] == 0)
+		network->packet(frame + HEADER, (size_t)n - HEADER, network->arg);
+}
+
+static int start(struct network *network)
+{
+	ush_HelperCommand command = ush_HelperCommand_init_zero;
+	int error = helper_start(&network->helper, &network->packets);
+
+	if (error)
+		return error;
+	command.which_body = ush_HelperCommand_start_tag;
+	strcpy(command.body.start.link, "sim");
+	command.body.start.mtu = MTU;
+	return helper_send(&network->helper, &command);
+}
+
+struct network *network_new(struct event_base *base, network_packet_fn packet, void *arg)
+{
+	const struct helper_params params = {
+		.base = base,
+		.program = "usocket-slirp",
+		.handlers = &handlers,
+		.ping_interval_ms = 10000,
+	};
+	struct network *network = calloc(1, sizeof(*network));
+	int error;
+
+	if (!network)
+		return NULL;
+	network->packet = packet;
+	network->arg = arg;
+	network->packets = -1;
+	helper_init(&network->helper, &params);
+	error = start(network);
+	if (!error)
+		network->readable = event_new(base, network->packets, EV_READ | EV_PERSIST,
+			on_readable, network);
+	if (!network->readable) {
+		fprintf(stderr, "modem-sim: usocket-slirp: %s\n", strerror(-error));
+		network_free(network);
+		return NULL;
+	}
+	event_add(network->readable, NULL);
+	return network;
+}
+
+void network_free(struct network *network)
+{
+	if (!network)
+		return;
+	if (network->readable)
+		event_free(network->readable);
+	if (network->packets >= 0)
+		close(network->packets);
+	helper_fini(&network->helper);
+	free(network);
+}
+
+void network_send(struct network *network, const void *packet, size_t len)
+{
+	if (len > FRAME_MAX - HEADER)
+		return;
+	memcpy(network->frame, host_mac, 6);
+	memcpy(network->frame + 6, caller_mac, 6);
+	network->frame[12] = 8;
+	network->frame[13] = 0;
+	memcpy(network->frame + HEADER, packet, len);
+	send_frame(network, HEADER + len);
+}
