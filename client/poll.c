@@ -12,6 +12,7 @@
  */
 #include "client/holder.h"
 #include "client/deadline.h"
+#include "client/interrupts.h"
 #include "client/pending.h"
 #include "client/usocket.h"
 
@@ -154,7 +155,7 @@ static int set_poll(struct poll_set *set, int timeout_ms)
 	for (bool first = true;; first = false) {
 		int left_ms = time_left_ms(until_ns);
 
-		n = poll(set->kernel, set->n, first ? 0 : left_ms);
+		n = interrupts_poll(set->kernel, set->n, first ? 0 : left_ms);
 		if (n < 0)
 			return -errno;
 		n_ready = set_merge(set);

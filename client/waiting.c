@@ -20,6 +20,7 @@
 #include "client/waiting.h"
 
 #include "client/guard.h"
+#include "client/interrupts.h"
 #include "client/own_fd.h"
 
 #include <errno.h>
@@ -219,7 +220,7 @@ static int waiter_poll(const struct waiter *waiter, const struct waiting *w, boo
 	int slice_ms = idle ? IDLE_MS : waiter->waker ? -1
 						      : BLIND_MS;
 	bool sliced = slice_ms >= 0 && (left_ms < 0 || slice_ms < left_ms);
-	int n = left_ms == 0 ? 0 : poll(p, 2, sliced ? slice_ms : left_ms);
+	int n = left_ms == 0 ? 0 : interrupts_poll(p, 2, sliced ? slice_ms : left_ms);
 
 	if (atomic_load(&waiter->ended) || p[0].revents & POLLNVAL)
 		return -EBADF;

@@ -24,7 +24,10 @@
 
 struct send {
 	mp_buffer_info_t data;
-	struct usocket_script_address *address; /* sendto only */
+	/* Of sendto only. */
+	const struct usocket_script_endpoint *endpoint;
+	struct usocket_script_address address; /* len 0: not known yet */
+	int name_error;			       /* the resolver's, 0: none */
 };
 
 static ssize_t do_write(struct mp_call *c)
@@ -48,18 +51,26 @@ static ssize_t do_sendall(struct mp_call *c)
 	return usocket_script_sendall(c->script, &c->call, send->data.buf, send->data.len, 0);
 }
 
+/* The look-up of a name is inside the deadline, as the rest. */
 static ssize_t do_sendto(struct mp_call *c)
 {
 	struct send *send = c->argument;
+	int rc = 0;
 
+	if (send->address.len == 0)
+		rc = usocket_script_address(c->script, &c->call, send->endpoint, &send->address);
+	if (rc != 0) {
+		send->name_error = rc > 0 ? rc : 0;
+		return rc > 0 ? -EHOSTUNREACH : rc;
+	}
 	return usocket_script_sendto(c->script, &c->call, send->data.buf, send->data.len, 0,
-		send->address);
+		&send->address);
 }
 
 /* Runs @fn on a buffer of any kind, str included. Returns its result. */
 static ssize_t run_send(struct mp_usocket *s, mp_obj_t data, ssize_t (*fn)(struct mp_call *c))
 {
-	struct send send = { .address = NULL };
+	struct send send = { .endpoint = NULL };
 	struct mp_call c = { .script = &s->script, .fn = fn, .argument = &send };
 
 	mp_get_buffer_raise(data, &send.data, MP_BUFFER_READ);
@@ -94,19 +105,19 @@ static mp_obj_t do_method_sendto(mp_obj_t self, mp_obj_t data, mp_obj_t object)
 {
 	struct mp_usocket *s = MP_OBJ_TO_PTR(self);
 	struct usocket_script_endpoint endpoint;
-	struct usocket_script_address address;
-	struct send send = { .address = &address };
+	struct send send = { .endpoint = &endpoint };
 	struct mp_call c = { .script = &s->script, .fn = do_sendto, .argument = &send };
+	ssize_t result;
 
 	mp_get_buffer_raise(data, &send.data, MP_BUFFER_READ);
-	if (usocket_script_type(&s->script) == SOCK_STREAM) {
-		/* Connected or not: the address does not matter. */
-		mp_endpoint_from(object, usocket_script_family(&s->script), &endpoint);
+	mp_endpoint_from(object, usocket_script_family(&s->script), &endpoint);
+	/* Connected or not: the address does not matter. */
+	if (usocket_script_type(&s->script) == SOCK_STREAM)
 		c.fn = do_send_some;
-	} else {
-		mp_address_from(s, object, &address);
-	}
-	return mp_obj_new_int(mp_check_result(mp_call_run(&c)));
+	result = mp_call_run(&c);
+	if (send.name_error)
+		mp_raise_result(send.name_error);
+	return mp_obj_new_int(mp_check_result(result));
 }
 MP_DEFINE_CONST_FUN_OBJ_3(mp_usocket_sendto_obj, do_method_sendto);
 

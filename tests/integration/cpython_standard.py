@@ -138,6 +138,10 @@ class Shapes(StandardCase):
                           (kernel.SOCK_RAW, 0, "", (HOST, 80))])
         self.assertEqual(stdsocket.getaddrinfo(HOST, "http", proto=6),
                          [(kernel.AF_INET, kernel.SOCK_STREAM, 6, "", (HOST, 80))])
+        self.assertEqual([entry[4][0] for entry in stdsocket.getaddrinfo(None, 80, proto=6)],
+                         ["::1", "127.0.0.1"])
+        found = stdsocket.getaddrinfo(None, 80, kernel.AF_INET, 0, 6, kernel.AI_PASSIVE)
+        self.assertEqual(found[0][4], ("0.0.0.0", 80))
         self.assertRaises(stdsocket.gaierror, stdsocket.getaddrinfo, "", 80)
         self.assertRaises(ValueError, stdsocket.getaddrinfo, HOST, 70000)
 

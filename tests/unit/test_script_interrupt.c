@@ -141,6 +141,31 @@ START_TEST(interrupt_while_held_ends_a_wait)
 }
 END_TEST
 
+/* It came when nothing waited yet. */
+START_TEST(interrupt_before_a_wait_ends_it)
+{
+	struct usocket_script_poll polled = { .events = POLLIN };
+	struct usocket_script_call call;
+	volatile int rc = 0;
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	polled.fd = ends[0];
+	usocket_script_begin_timeout(&call, USOCKET_SCRIPT_WAIT);
+	if (sigsetjmp(away, 1) == 0) {
+		usocket_script_hold_interrupts();
+		raise(SIGINT);
+		/* Its first look does not wait, and lets the signal in. */
+		rc = usocket_script_poll(&polled, 1, &call);
+		usocket_script_release_interrupts();
+	}
+	ck_assert_int_eq(rc, -EINTR);
+	ck_assert_int_eq(n_jumps, 1);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 static Suite *script_interrupt_suite(void)
 {
 	Suite *suite = suite_create("script_interrupt");
@@ -153,6 +178,7 @@ static Suite *script_interrupt_suite(void)
 	tcase_add_test(tc, interrupt_finds_a_handler_that_was_installed_anew);
 	tcase_add_test(tc, interrupt_that_is_ignored_stays_ignored);
 	tcase_add_test(tc, interrupt_while_held_ends_a_wait);
+	tcase_add_test(tc, interrupt_before_a_wait_ends_it);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

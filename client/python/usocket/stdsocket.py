@@ -346,6 +346,11 @@ def getaddrinfo(host, port, family: int = 0, type: int = 0, proto: int = 0,
     kinds = _wanted_kinds(int(type), proto)
     if not kinds:
         raise gaierror(_std.EAI_SOCKTYPE, "ai_socktype not supported")
+    if host is None and not flags & _std.AI_PASSIVE:
+        # No host is this one, but to bind to.
+        return [entry for own, host in ((AF_INET6, "::1"), (AF_INET, "127.0.0.1"))
+                if family in (0, own)
+                for entry in getaddrinfo(host, port, own, type, proto, flags)]
     found = _core._getaddrinfo_standard(host, port, family, kinds[0][0], 0, flags)
     return [_entry(entry[0], kind, number, entry[3], entry[4])
             for entry in found for kind, number in kinds]
