@@ -15,6 +15,18 @@
 /* Whole milliseconds for connecting, and for each answer. */
 #define LIMIT_MS 30000
 
+/* There has to be a daemon; who runs the program can see to that. */
+static int find_daemon(void)
+{
+	char path[256];
+
+	if (usocket_open_session() == 0)
+		return 0;
+	usocket_socket_path(path, sizeof(path));
+	fprintf(stderr, "fetch: no usocketd at %s: %s\n", path, strerror(errno));
+	return -1;
+}
+
 static int connect_to(const char *host, const char *port)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
@@ -61,6 +73,8 @@ int main(int argc, char **argv)
 	char request[1024];
 	int fd, len, status = 1;
 
+	if (find_daemon() < 0)
+		return 1;
 	len = snprintf(request, sizeof(request),
 		"GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host);
 	if (len < 0 || (size_t)len >= sizeof(request)) {
