@@ -230,14 +230,21 @@ struct race {
 	_Atomic int stop;
 };
 
+/*
+ * In bursts: a reader gives up on a record that is written without a pause, as
+ * it would be for a writer that is much faster than it.
+ */
 static void *write_on(void *arg)
 {
+	const struct timespec pause = { .tv_nsec = 100000 };
 	struct race *race = arg;
 	struct table_socket record;
 
 	for (uint64_t n = 1; !atomic_load(&race->stop); n++) {
 		fill(&record, n);
 		table_writer_publish_socket(race->writer, race->id, &record);
+		if (n % 64 == 0)
+			nanosleep(&pause, NULL);
 	}
 	return NULL;
 }
