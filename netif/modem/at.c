@@ -245,12 +245,6 @@ static bool take_line(struct at *at)
 	return false;
 }
 
-void at_reset_line(struct at *at)
-{
-	at->line_len = 0;
-	at->is_overlong = false;
-}
-
 /* True if data begin behind this byte. */
 static bool take_byte(struct at *at, uint8_t byte)
 {

@@ -87,9 +87,6 @@ void at_cancel(struct at *at);
 /* The deadline has passed. */
 void at_expire(struct at *at);
 
-/* Forgets a line that has begun. */
-void at_reset_line(struct at *at);
-
 /*
  * Bytes from the modem. Returns how many were taken: after CONNECT the rest is
  * data and not for this engine.

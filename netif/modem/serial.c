@@ -207,20 +207,6 @@ size_t serial_pending(const struct serial *serial)
 	return evbuffer_get_length(serial->queue);
 }
 
-int serial_set_baud(struct serial *serial, uint32_t baud)
-{
-	struct termios t;
-	speed_t speed;
-
-	if (find_speed(baud, &speed) != 0)
-		return -EINVAL;
-	if (tcgetattr(serial->fd, &t) != 0)
-		return -errno;
-	cfsetispeed(&t, speed);
-	cfsetospeed(&t, speed);
-	return tcsetattr(serial->fd, TCSADRAIN, &t) == 0 ? 0 : -errno;
-}
-
 void serial_set_dtr(struct serial *serial, bool is_on)
 {
 	int bit = TIOCM_DTR;

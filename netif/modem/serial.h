@@ -36,9 +36,6 @@ void serial_write(struct serial *serial, const void *bytes, size_t len);
 /* Bytes that wait to be written. */
 size_t serial_pending(const struct serial *serial);
 
-/* Another speed, once what waits has been sent. Returns 0 or -errno. */
-int serial_set_baud(struct serial *serial, uint32_t baud);
-
 /* Data Terminal Ready; a port without it does nothing. */
 void serial_set_dtr(struct serial *serial, bool is_on);
 
