@@ -156,6 +156,9 @@ static bool handle_event(struct helper *helper, const ush_HelperEvent *event)
 	case ush_HelperEvent_failed_tag:
 	case ush_HelperEvent_state_tag:
 	case ush_HelperEvent_signal_tag:
+	case ush_HelperEvent_identity_tag:
+	case ush_HelperEvent_place_tag:
+	case ush_HelperEvent_at_answer_tag:
 		helper->params.handlers->event(helper, event, helper->params.arg);
 		return helper->messages >= 0;
 	default:
@@ -220,6 +223,13 @@ static void on_exited(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (reap(helper, cause, sizeof(cause)) && !was_dying)
 		lose(helper, cause);
+}
+
+enum table_link_reason helper_reason(const ush_HelperFailed *failed)
+{
+	if (failed->reason == TABLE_REASON_NONE || failed->reason >= TABLE_REASON_COUNT)
+		return TABLE_REASON_HELPER;
+	return (enum table_link_reason)failed->reason;
 }
 
 int helper_send(struct helper *helper, const ush_HelperCommand *command)

@@ -7,6 +7,7 @@
 #define NETIF_HELPER_H
 
 #include "proto/helper_codec.h"
+#include "proto/table.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +19,7 @@ struct helper;
 
 /* Calls come from the loop. The callee may stop the helper. */
 struct helper_handlers {
-	/* Ready, failed, state or signal; pongs and log lines are handled here. */
+	/* All but pongs and log lines, which are handled here. */
 	void (*event)(struct helper *helper, const ush_HelperEvent *event, void *arg);
 	/*
 	 * The process has ended, hangs or breaks the protocol; @cause says
@@ -59,6 +60,9 @@ void helper_path(const struct helper *helper, char *path, size_t size);
  * Returns 0; -EBUSY while the last process has not gone yet; or -errno.
  */
 int helper_start(struct helper *helper, int *packets);
+
+/* Why it failed, as far as it says so. */
+enum table_link_reason helper_reason(const ush_HelperFailed *failed);
 
 /* Returns 0 or -errno; a helper that does not read its commands is lost. */
 int helper_send(struct helper *helper, const ush_HelperCommand *command);

@@ -76,6 +76,28 @@ static const struct link_signal no_signal = {
 	.sinr_db = TABLE_SIGNAL_UNKNOWN,
 };
 
+static const struct table_modem no_modem = {
+	.sim_status = TABLE_MODEM_UNKNOWN,
+	.registration = TABLE_MODEM_UNKNOWN,
+	.voice_registration = TABLE_MODEM_UNKNOWN,
+	.access_technology = TABLE_MODEM_UNKNOWN,
+	.functionality = TABLE_MODEM_UNKNOWN,
+	.reject_cause = TABLE_MODEM_UNKNOWN,
+	.area_code = TABLE_MODEM_UNKNOWN,
+	.cell_id = TABLE_MODEM_UNKNOWN,
+};
+
+/* The step that the try after so many failures in a row begins with. */
+static const enum table_link_step ladder[] = {
+	TABLE_STEP_REDIAL,
+	TABLE_STEP_REDIAL,
+	TABLE_STEP_PDP,
+	TABLE_STEP_RADIO,
+	TABLE_STEP_RESET,
+	TABLE_STEP_REDIAL,
+	TABLE_STEP_POWER,
+};
+
 static void timer_in(struct event *timer, uint32_t delay_ms)
 {
 	struct timeval t = {
@@ -104,6 +126,12 @@ static uint32_t backoff_ms(const struct link *link)
 	return delay - delay / 10 + stack_random() % (delay / 5 + 1);
 }
 
+/* Above all steps the ladder starts over. */
+static enum table_link_step next_step(const struct link *link)
+{
+	return ladder[link->n_failures % (sizeof(ladder) / sizeof(ladder[0]))];
+}
+
 static void log_step(const struct link *link, enum table_link_state from)
 {
 	/* Tries are told once they have led somewhere. */
@@ -115,7 +143,8 @@ static void log_step(const struct link *link, enum table_link_state from)
 		table_link_state_name(link->state), link->cause);
 }
 
-static void link_enter(struct link *link, enum table_link_state state, const char *cause)
+static void link_enter(struct link *link, enum table_link_state state,
+	enum table_link_reason reason, const char *cause)
 {
 	const struct state_row *row = &state_rows[state];
 	enum table_link_state from = link->state;
@@ -123,6 +152,7 @@ static void link_enter(struct link *link, enum table_link_state state, const cha
 	assert(row->from & BIT(from));
 	link->state = state;
 	link->since_ns = stack_now_ns();
+	link->reason = reason;
 	snprintf(link->cause, sizeof(link->cause), "%s", cause);
 	log_step(link, from);
 	event_del(link->timer);
@@ -146,13 +176,18 @@ int link_progress(struct link *link, enum table_link_state state, const char *ca
 	if (state <= TABLE_LINK_OPENING || state > TABLE_LINK_NEGOTIATING ||
 		!(state_rows[state].from & BIT(link->state)))
 		return -EPROTO;
-	link_enter(link, state, cause);
+	link_enter(link, state, TABLE_REASON_NONE, cause);
 	return 0;
 }
 
 void link_signal(struct link *link, const struct link_signal *signal)
 {
 	link->signal = *signal;
+	notify_soon(link);
+}
+
+void link_modem_changed(struct link *link)
+{
 	notify_soon(link);
 }
 
@@ -180,6 +215,17 @@ static int attach(struct link *link, int fd, uint32_t mtu)
 	return error;
 }
 
+void link_at_answered(struct link *link, const char *line, bool is_final)
+{
+	link_at_fn answer = link->at_answer;
+
+	if (!answer)
+		return;
+	if (is_final)
+		link->at_answer = NULL;
+	answer(line, is_final, link->at_arg);
+}
+
 void link_ready(struct link *link, int fd, const struct link_parameters *parameters)
 {
 	struct link_parameters p = merge(link, parameters);
@@ -190,7 +236,8 @@ void link_ready(struct link *link, int fd, const struct link_parameters *paramet
 		error = attach(link, fd, p.mtu);
 		if (error) {
 			evutil_closesocket(fd);
-			link_fail(link, "the packets' descriptor: %s", strerror(-error));
+			link_fail(link, TABLE_REASON_SYSTEM, "the packets' descriptor: %s",
+				strerror(-error));
 			return;
 		}
 	}
@@ -206,7 +253,19 @@ void link_ready(struct link *link, int fd, const struct link_parameters *paramet
 	link->n_opens++;
 	address_ip_text(p.address4.family ? &p.address4 : &p.addresses6[0], text);
 	snprintf(cause, sizeof(cause), "address %s", text);
-	link_enter(link, TABLE_LINK_UP, cause);
+	link_enter(link, TABLE_LINK_UP, TABLE_REASON_NONE, cause);
+}
+
+/* What it is and whose SIM it has may be asked for in any state. */
+static void forget_place(struct link *link)
+{
+	struct table_modem *m = &link->modem;
+
+	m->registration = m->voice_registration = TABLE_MODEM_UNKNOWN;
+	m->access_technology = TABLE_MODEM_UNKNOWN;
+	m->reject_cause = m->area_code = TABLE_MODEM_UNKNOWN;
+	m->cell_id = TABLE_MODEM_UNKNOWN;
+	m->operator_id[0] = '\0';
 }
 
 static void close_driver(struct link *link)
@@ -217,21 +276,24 @@ static void close_driver(struct link *link)
 		return;
 	link->is_open = false;
 	link->signal = no_signal;
+	forget_place(link);
 	link->driver->close(link);
+	link_at_answered(link, "the link went down", true);
 }
 
-static void go_down(struct link *link, const char *cause)
+static void go_down(struct link *link, enum table_link_reason reason, const char *cause)
 {
 	if (link->state == TABLE_LINK_UP && stack_now_ns() - link->since_ns >= STABLE_NS)
 		link->n_failures = 0;
 	close_driver(link);
 	if (link->state != TABLE_LINK_DOWN)
-		link_enter(link, TABLE_LINK_DOWN, cause);
+		link_enter(link, TABLE_LINK_DOWN, reason, cause);
 	link->n_failures++;
+	link->step = next_step(link);
 	timer_in(link->timer, backoff_ms(link));
 }
 
-void link_fail(struct link *link, const char *format, ...)
+void link_fail(struct link *link, enum table_link_reason reason, const char *format, ...)
 {
 	char cause[TABLE_CAUSE_MAX];
 	va_list args;
@@ -239,12 +301,13 @@ void link_fail(struct link *link, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(cause, sizeof(cause), format, args);
 	va_end(args);
-	go_down(link, cause);
+	go_down(link, reason, cause);
 }
 
-void link_refuse(struct link *link, const char *cause)
+void link_refuse(struct link *link, enum table_link_reason reason, const char *cause)
 {
-	go_down(link, cause);
+	go_down(link, reason, cause);
+	link->is_refused = true;
 	event_del(link->timer);
 	log_error("link %s: not tried again before its configuration is changed: %s", link->name,
 		cause);
@@ -260,7 +323,8 @@ static void open_driver(struct link *link)
 		snprintf(cause, sizeof(cause), "started");
 	else
 		snprintf(cause, sizeof(cause), "retry %u", link->n_failures);
-	link_enter(link, TABLE_LINK_OPENING, cause);
+	link->is_refused = false;
+	link_enter(link, TABLE_LINK_OPENING, TABLE_REASON_NONE, cause);
 	link->is_open = true;
 	link->driver->open(link);
 }
@@ -274,9 +338,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	if (link->state == TABLE_LINK_DOWN)
 		open_driver(link);
 	else if (link->state == TABLE_LINK_UP)
-		link_fail(link, "the packets' pair was closed");
+		link_fail(link, TABLE_REASON_HELPER, "the packets' pair was closed");
 	else
-		link_fail(link, "no success for %u s while %s",
+		link_fail(link, TABLE_REASON_TIMEOUT, "no success for %u s while %s",
 			state_rows[link->state].deadline_ms / 1000,
 			table_link_state_name(link->state));
 }
@@ -327,7 +391,7 @@ static void on_lost(struct ipif *ipif, int error, void *arg)
 	struct link *link = arg;
 
 	if (error) {
-		link_fail(link, "%s", device_error(error));
+		link_fail(link, TABLE_REASON_DEVICE, "%s", device_error(error));
 		return;
 	}
 	/* A helper that has died says in a moment how: see helper.c. */
@@ -446,6 +510,7 @@ int link_start(struct link *link, struct event_base *base, link_changed_fn chang
 	link->since_ns = stack_now_ns();
 	link->n_failures = 0;
 	link->signal = no_signal;
+	link->modem = no_modem;
 	snprintf(link->cause, sizeof(link->cause), "not started yet");
 	if (link->driver->init)
 		link->driver->init(link);
@@ -465,7 +530,7 @@ void link_stop(struct link *link)
 		link->driver->fini(link);
 	link->is_open = false;
 	if (link->state != TABLE_LINK_DOWN)
-		link_enter(link, TABLE_LINK_DOWN, "stopped");
+		link_enter(link, TABLE_LINK_DOWN, TABLE_REASON_COMMAND, "stopped");
 	route_remove(&link->route);
 	ipif_fini(&link->ipif);
 	events_free(link);
@@ -478,7 +543,30 @@ void link_reset(struct link *link, const char *cause)
 		return;
 	/* Asked for: no failure, so no back-off. */
 	link->n_failures = 0;
-	go_down(link, cause);
+	go_down(link, TABLE_REASON_COMMAND, cause);
+}
+
+int link_at(struct link *link, const char *command, link_at_fn answer, void *arg)
+{
+	int error;
+
+	if (!link->driver->at)
+		return -EOPNOTSUPP;
+	if (!link->base || !link->is_open)
+		return -ENETDOWN;
+	if (link->at_answer)
+		return -EBUSY;
+	error = link->driver->at(link, command);
+	if (error)
+		return error;
+	link->at_answer = answer;
+	link->at_arg = arg;
+	return 0;
+}
+
+void link_at_cancel(struct link *link)
+{
+	link->at_answer = NULL;
 }
 
 /* ---- observers ---------------------------------------------------------------- */
@@ -547,4 +635,8 @@ void link_describe(const struct link *link, struct table_link *out)
 	out->rsrp_dbm = link->signal.rsrp_dbm;
 	out->rsrq_db = link->signal.rsrq_db;
 	out->sinr_db = link->signal.sinr_db;
+	out->reason = (uint8_t)link->reason;
+	out->step = (uint8_t)link->step;
+	out->is_refused = link->is_refused;
+	out->modem = link->modem;
 }

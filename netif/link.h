@@ -13,6 +13,7 @@
 
 #include "proto/table.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,22 @@ void link_stop(struct link *link);
  * goes down and comes up again; sockets live on.
  */
 void link_reset(struct link *link, const char *cause);
+
+/* @is_final: @line is the result ("OK", "ERROR", ...), and the last call. */
+typedef void (*link_at_fn)(const char *line, bool is_final, void *arg);
+
+/*
+ * Sends an AT command of a user's to the link's modem; @answer is called for
+ * each line of what it answers, and once with the final result, also when the
+ * link goes down meanwhile. Never from within this call.
+ * Returns 0; -EOPNOTSUPP if the link is no modem's; -ENETDOWN if there is no AT
+ * channel now; -EBUSY while another one is under way; -EINVAL for what is not
+ * an AT command of up to 255 characters.
+ */
+int link_at(struct link *link, const char *command, link_at_fn answer, void *arg);
+
+/* No more calls for what link_at() has begun. */
+void link_at_cancel(struct link *link);
 
 const char *link_name(const struct link *link);
 enum table_link_state link_state(const struct link *link);

@@ -71,6 +71,8 @@ struct link_driver {
 	void (*close)(struct link *link);
 	/* At link_stop(), in place of close if it is open; may be NULL. */
 	void (*fini)(struct link *link);
+	/* Hands a command to the modem, see link_at(); NULL: there is none. */
+	int (*at)(struct link *link, const char *command);
 	/* Process id of the helper, 0: none; may be NULL. */
 	int (*pid)(const struct link *link);
 };
@@ -87,6 +89,7 @@ struct link {
 	struct link_parameters configured; /* by keys; what is set wins */
 	struct link_parameters current;	   /* applied to the netif */
 	struct link_signal signal;	   /* the latest that is known */
+	struct table_modem modem;	   /* the latest that is known */
 
 	struct event_base *base; /* NULL: stopped */
 	link_changed_fn changed;
@@ -96,7 +99,10 @@ struct link {
 	struct event *moved;  /* calls changed, once a second */
 
 	enum table_link_state state;
+	enum table_link_reason reason;
 	char cause[TABLE_CAUSE_MAX];
+	enum table_link_step step; /* how the present try began, or the next begins */
+	bool is_refused;	   /* not tried again before something changes */
 	uint64_t since_ns;
 	unsigned int n_failures; /* in a row */
 	uint32_t n_opens;	 /* that a driver has succeeded in */
@@ -105,6 +111,9 @@ struct link {
 	struct ipif ipif;
 	struct route route;
 	uint32_t interface_id[2]; /* of the link-local address */
+
+	link_at_fn at_answer; /* NULL: no command of a user's is under way */
+	void *at_arg;
 };
 
 /* ---- for drivers ------------------------------------------------------------- */
@@ -118,6 +127,9 @@ int link_progress(struct link *link, enum table_link_state state, const char *ca
 
 void link_signal(struct link *link, const struct link_signal *signal);
 
+/* The driver has written into link->modem. */
+void link_modem_changed(struct link *link);
+
 /*
  * The link is up. @fd, which carries packets, becomes the link's; -1 if only
  * @parameters have changed since.
@@ -128,10 +140,14 @@ void link_ready(struct link *link, int fd, const struct link_parameters *paramet
  * The link cannot come up, or has gone down: it is closed, and tried again
  * later. @format is the cause, with what the reader can do about it.
  */
-void link_fail(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void link_fail(struct link *link, enum table_link_reason reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* As link_fail(), but it is not tried again until link_reset() or a new start. */
-void link_refuse(struct link *link, const char *cause);
+void link_refuse(struct link *link, enum table_link_reason reason, const char *cause);
+
+/* What the modem has answered to link_at(); @is_final as there. */
+void link_at_answered(struct link *link, const char *line, bool is_final);
 
 /* ---- link_address.c ---------------------------------------------------------- */
 

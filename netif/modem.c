@@ -9,8 +9,7 @@
  *
  * What must outlive a try is kept here: that the PIN has been sent (it is sent
  * once, and not again before the modem has accepted it), and how often user and
- * password have been refused. From the third failure in a row on, every other
- * try begins with a reset of the modem.
+ * password have been refused.
  *
  * A port that is not there is looked for without starting the helper.
  */
@@ -30,7 +29,6 @@
 #define BAUD_DEFAULT	    115200
 #define INITS_MAX	    8
 #define AUTHENTICATIONS_MAX 3
-#define RESET_FROM_FAILURE  3
 
 struct modem {
 	struct helper helper;
@@ -42,6 +40,7 @@ struct modem {
 	bool has_auth; /* the key was given */
 	bool is_pin_tried;
 	unsigned int n_refused; /* authentications in a row */
+	uint32_t at_sequence;	/* of the user's command */
 };
 
 static struct modem *modem_of(const struct link *link)
@@ -290,7 +289,7 @@ static void on_ready(struct link *link, const ush_HelperReady *ready)
 	}
 	if (p.mtu < LINK_MTU_MIN || p.mtu > UINT16_MAX || p.address4.family != ADDRESS_IPV4 ||
 		link->state != TABLE_LINK_NEGOTIATING) {
-		link_fail(link, "the helper reports impossible addresses");
+		link_fail(link, TABLE_REASON_HELPER, "the helper reports impossible addresses");
 		return;
 	}
 	modem->n_refused = 0;
@@ -308,12 +307,17 @@ static void on_state(struct link *link, const ush_HelperState *state)
 		modem->is_pin_tried = false;
 	if (state->state >= TABLE_LINK_STATE_COUNT ||
 		link_progress(link, (enum table_link_state)state->state, state->cause) != 0)
-		link_fail(link, "the helper reports an impossible state");
+		link_fail(link, TABLE_REASON_HELPER, "the helper reports an impossible state");
 }
 
 static int16_t take_level(int32_t level)
 {
 	return level < -200 || level > 200 ? TABLE_SIGNAL_UNKNOWN : (int16_t)level;
+}
+
+static int8_t take_small(int32_t number)
+{
+	return number < 0 || number > INT8_MAX ? TABLE_MODEM_UNKNOWN : (int8_t)number;
 }
 
 static void on_signal(struct link *link, const ush_HelperSignal *from)
@@ -333,19 +337,55 @@ static void on_signal(struct link *link, const ush_HelperSignal *from)
 static void on_failed(struct link *link, const ush_HelperFailed *failed)
 {
 	struct modem *modem = modem_of(link);
+	enum table_link_reason reason = helper_reason(failed);
 	char cause[TABLE_CAUSE_MAX];
 
-	if (failed->reason == ush_HelperReason_REASON_AUTHENTICATION)
+	if (failed->reason == TABLE_REASON_AUTHENTICATION)
 		modem->n_refused++;
 	if (modem->n_refused >= AUTHENTICATIONS_MAX) {
 		snprintf(cause, sizeof(cause), "refused %u times: user, password or auth is wrong",
 			modem->n_refused);
-		link_refuse(link, cause);
+		link_refuse(link, TABLE_REASON_AUTHENTICATION, cause);
 	} else if (failed->is_final) {
-		link_refuse(link, failed->cause);
+		link_refuse(link, reason, failed->cause);
 	} else {
-		link_fail(link, "%s", failed->cause);
+		link_fail(link, reason, "%s", failed->cause);
 	}
+}
+
+static void on_identity(struct link *link, const ush_HelperIdentity *from)
+{
+	struct table_modem *m = &link->modem;
+
+	snprintf(m->manufacturer, sizeof(m->manufacturer), "%s", from->manufacturer);
+	snprintf(m->model, sizeof(m->model), "%s", from->model);
+	snprintf(m->firmware, sizeof(m->firmware), "%s", from->firmware);
+	snprintf(m->imei, sizeof(m->imei), "%s", from->imei);
+	snprintf(m->imsi, sizeof(m->imsi), "%s", from->imsi);
+	snprintf(m->iccid, sizeof(m->iccid), "%s", from->iccid);
+	m->sim_status = take_small(from->sim_status);
+	m->functionality = take_small(from->functionality);
+	link_modem_changed(link);
+}
+
+static void on_place(struct link *link, const ush_HelperPlace *from)
+{
+	struct table_modem *m = &link->modem;
+
+	m->registration = take_small(from->registration);
+	m->voice_registration = take_small(from->voice_registration);
+	m->access_technology = take_small(from->access_technology);
+	m->reject_cause = from->reject_cause;
+	m->area_code = from->area_code;
+	m->cell_id = from->cell_id;
+	snprintf(m->operator_id, sizeof(m->operator_id), "%s", from->operator_id);
+	link_modem_changed(link);
+}
+
+static void on_at_answer(struct link *link, const ush_HelperAtAnswer *answer)
+{
+	if (answer->sequence == modem_of(link)->at_sequence)
+		link_at_answered(link, answer->line, answer->is_final);
 }
 
 static void on_event(struct helper *helper, const ush_HelperEvent *event, void *arg)
@@ -363,6 +403,15 @@ static void on_event(struct helper *helper, const ush_HelperEvent *event, void *
 	case ush_HelperEvent_signal_tag:
 		on_signal(link, &event->body.signal);
 		break;
+	case ush_HelperEvent_identity_tag:
+		on_identity(link, &event->body.identity);
+		break;
+	case ush_HelperEvent_place_tag:
+		on_place(link, &event->body.place);
+		break;
+	case ush_HelperEvent_at_answer_tag:
+		on_at_answer(link, &event->body.at_answer);
+		break;
 	default:
 		on_failed(link, &event->body.failed);
 		break;
@@ -372,7 +421,7 @@ static void on_event(struct helper *helper, const ush_HelperEvent *event, void *
 static void on_helper_lost(struct helper *helper, const char *cause, void *arg)
 {
 	(void)helper;
-	link_fail(arg, "%s", cause);
+	link_fail(arg, TABLE_REASON_HELPER, "%s", cause);
 }
 
 static const struct helper_handlers handlers = {
@@ -404,7 +453,7 @@ static int send_configuration(struct link *link)
 		return error;
 	command.which_body = ush_HelperCommand_modem_tag;
 	*m = modem->modem;
-	m->reset = link->n_failures >= RESET_FROM_FAILURE && link->n_failures % 2 == 1;
+	m->step = (uint32_t)link->step;
 	if (modem->is_pin_tried)
 		m->pin[0] = '\0';
 	error = helper_send(&modem->helper, &command);
@@ -452,18 +501,18 @@ static void modem_open(struct link *link)
 	int error;
 
 	if (access(modem->modem.device, F_OK) != 0) {
-		link_fail(link, "%s is not there: is the modem plugged in?", modem->modem.device);
+		link_fail(link, TABLE_REASON_DEVICE, "%s is not there: is the modem plugged in?", modem->modem.device);
 		return;
 	}
 	error = helper_start(&modem->helper, &modem->packets);
 	if (error) {
 		helper_path(&modem->helper, path, sizeof(path));
-		link_fail(link, "%s: %s", path, strerror(-error));
+		link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", path, strerror(-error));
 		return;
 	}
 	error = send_configuration(link);
 	if (error)
-		link_fail(link, "%s takes no commands: %s", PROGRAM, strerror(-error));
+		link_fail(link, TABLE_REASON_HELPER, "%s takes no commands: %s", PROGRAM, strerror(-error));
 }
 
 static void close_packets(struct modem *modem)
@@ -489,6 +538,24 @@ static void modem_fini(struct link *link)
 	helper_fini(&modem->helper);
 }
 
+static int modem_at(struct link *link, const char *command)
+{
+	ush_HelperCommand message = ush_HelperCommand_init_zero;
+	struct modem *modem = modem_of(link);
+	ush_HelperAt *at = &message.body.at;
+
+	if (strncasecmp(command, "AT", 2) != 0 || strlen(command) >= sizeof(at->command))
+		return -EINVAL;
+	for (const char *c = command; *c; c++) {
+		if (!isprint((unsigned char)*c))
+			return -EINVAL;
+	}
+	message.which_body = ush_HelperCommand_at_tag;
+	at->sequence = ++modem->at_sequence;
+	snprintf(at->command, sizeof(at->command), "%s", command);
+	return helper_send(&modem->helper, &message);
+}
+
 static int modem_pid(const struct link *link)
 {
 	return (int)modem_of(link)->helper.pid;
@@ -504,5 +571,6 @@ const struct link_driver modem_driver = {
 	.open = modem_open,
 	.close = modem_close,
 	.fini = modem_fini,
+	.at = modem_at,
 	.pid = modem_pid,
 };

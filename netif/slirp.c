@@ -181,7 +181,7 @@ static void on_ready(struct link *link, const ush_HelperReady *ready)
 	int fd = slirp->packets;
 
 	if (!take_ready(&p, ready)) {
-		link_fail(link, "the helper reports impossible addresses");
+		link_fail(link, TABLE_REASON_HELPER, "the helper reports impossible addresses");
 		return;
 	}
 	slirp->packets = -1;
@@ -196,13 +196,14 @@ static void on_event(struct helper *helper, const ush_HelperEvent *event, void *
 	if (event->which_body == ush_HelperEvent_ready_tag)
 		on_ready(link, &event->body.ready);
 	else if (event->which_body == ush_HelperEvent_failed_tag)
-		link_fail(link, "%s", event->body.failed.cause);
+		link_fail(link, helper_reason(&event->body.failed), "%s",
+			event->body.failed.cause);
 }
 
 static void on_helper_lost(struct helper *helper, const char *cause, void *arg)
 {
 	(void)helper;
-	link_fail(arg, "%s", cause);
+	link_fail(arg, TABLE_REASON_HELPER, "%s", cause);
 }
 
 static const struct helper_handlers handlers = {
@@ -255,12 +256,12 @@ static void slirp_open(struct link *link)
 	error = helper_start(&slirp->helper, &slirp->packets);
 	if (error) {
 		helper_path(&slirp->helper, path, sizeof(path));
-		link_fail(link, "%s: %s", path, strerror(-error));
+		link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", path, strerror(-error));
 		return;
 	}
 	error = send_configuration(link);
 	if (error) {
-		link_fail(link, "%s takes no commands: %s", PROGRAM, strerror(-error));
+		link_fail(link, TABLE_REASON_HELPER, "%s takes no commands: %s", PROGRAM, strerror(-error));
 		return;
 	}
 	link_progress(link, TABLE_LINK_NEGOTIATING, "helper started");

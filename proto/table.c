@@ -236,6 +236,44 @@ static const char *const link_state_names[] = {
 _Static_assert(sizeof(link_state_names) / sizeof(link_state_names[0]) == TABLE_LINK_STATE_COUNT,
 	"names");
 
+static const char *const reason_names[] = {
+	[TABLE_REASON_NONE] = "none",
+	[TABLE_REASON_COMMAND] = "command",
+	[TABLE_REASON_CONFIGURATION] = "configuration",
+	[TABLE_REASON_SYSTEM] = "system",
+	[TABLE_REASON_DEVICE] = "device",
+	[TABLE_REASON_DEVICE_BUSY] = "device-busy",
+	[TABLE_REASON_HELPER] = "helper",
+	[TABLE_REASON_SILENT] = "silent",
+	[TABLE_REASON_MODEM] = "modem",
+	[TABLE_REASON_SIM_MISSING] = "sim-missing",
+	[TABLE_REASON_SIM_PIN] = "sim-pin",
+	[TABLE_REASON_SIM_PUK] = "sim-puk",
+	[TABLE_REASON_SIM] = "sim",
+	[TABLE_REASON_REGISTRATION] = "registration",
+	[TABLE_REASON_ROAMING] = "roaming",
+	[TABLE_REASON_BARRED] = "barred",
+	[TABLE_REASON_DIAL] = "dial",
+	[TABLE_REASON_AUTHENTICATION] = "authentication",
+	[TABLE_REASON_ADDRESS] = "address",
+	[TABLE_REASON_CARRIER] = "carrier",
+	[TABLE_REASON_PEER] = "peer",
+	[TABLE_REASON_PEER_SILENT] = "peer-silent",
+	[TABLE_REASON_TIMEOUT] = "timeout",
+	[TABLE_REASON_NO_DATA] = "no-data",
+	[TABLE_REASON_IDLE] = "idle",
+};
+_Static_assert(sizeof(reason_names) / sizeof(reason_names[0]) == TABLE_REASON_COUNT, "names");
+
+static const char *const step_names[] = {
+	[TABLE_STEP_REDIAL] = "redial",
+	[TABLE_STEP_PDP] = "pdp",
+	[TABLE_STEP_RADIO] = "radio",
+	[TABLE_STEP_RESET] = "reset",
+	[TABLE_STEP_POWER] = "power",
+};
+_Static_assert(sizeof(step_names) / sizeof(step_names[0]) == TABLE_STEP_COUNT, "names");
+
 static const char *const drop_names[] = {
 	[TABLE_DROP_SHORT] = "short",
 	[TABLE_DROP_VERSION] = "version",
@@ -257,6 +295,16 @@ const char *table_state_name(enum table_state state)
 const char *table_link_state_name(enum table_link_state state)
 {
 	return (unsigned int)state < TABLE_LINK_STATE_COUNT ? link_state_names[state] : "?";
+}
+
+const char *table_link_reason_name(enum table_link_reason reason)
+{
+	return (unsigned int)reason < TABLE_REASON_COUNT ? reason_names[reason] : "?";
+}
+
+const char *table_link_step_name(enum table_link_step step)
+{
+	return (unsigned int)step < TABLE_STEP_COUNT ? step_names[step] : "?";
 }
 
 const char *table_drop_name(enum table_drop drop)

@@ -97,6 +97,46 @@ enum table_link_state {
 	TABLE_LINK_STATE_COUNT,
 };
 
+/* Why a link is in its state: the reason of the latest change. */
+enum table_link_reason {
+	TABLE_REASON_NONE,	    /* nothing has happened yet, or all is as it should be */
+	TABLE_REASON_COMMAND,	    /* asked for by a person or program */
+	TABLE_REASON_CONFIGURATION, /* what was configured cannot work here */
+	TABLE_REASON_SYSTEM,	    /* the host: memory, rights, helper not installed */
+	TABLE_REASON_DEVICE,	    /* port or interface is not there, or has gone */
+	TABLE_REASON_DEVICE_BUSY,   /* another program, or the kernel, uses it */
+	TABLE_REASON_HELPER,	    /* the helper crashed, hung or broke its protocol */
+	TABLE_REASON_SILENT,	    /* the modem does not answer */
+	TABLE_REASON_MODEM,	    /* the modem refuses a command */
+	TABLE_REASON_SIM_MISSING,
+	TABLE_REASON_SIM_PIN, /* PIN needed, wrong, or too few tries left */
+	TABLE_REASON_SIM_PUK,
+	TABLE_REASON_SIM,	     /* the SIM fails, is busy or asks for another code */
+	TABLE_REASON_REGISTRATION,   /* no network in time */
+	TABLE_REASON_ROAMING,	     /* only foreign networks, and roaming is off */
+	TABLE_REASON_BARRED,	     /* the network denies registration */
+	TABLE_REASON_DIAL,	     /* the call or the bearer was refused: APN, subscription */
+	TABLE_REASON_AUTHENTICATION, /* user or password refused */
+	TABLE_REASON_ADDRESS,	     /* no address was given (IPCP, DHCP, router) */
+	TABLE_REASON_CARRIER,	     /* NO CARRIER, or the cable is out */
+	TABLE_REASON_PEER,	     /* the network ended the connection */
+	TABLE_REASON_PEER_SILENT,    /* no answer to echo requests */
+	TABLE_REASON_TIMEOUT,	     /* a state's deadline has passed */
+	TABLE_REASON_NO_DATA,	     /* connected, but nothing comes back: see health */
+	TABLE_REASON_IDLE,	     /* hung up, or not dialed: nobody uses it */
+	TABLE_REASON_COUNT,
+};
+
+/* How a try begins; each includes what is above it. */
+enum table_link_step {
+	TABLE_STEP_REDIAL,
+	TABLE_STEP_PDP,	  /* PDP context deactivated and activated */
+	TABLE_STEP_RADIO, /* radio off and on: AT+CFUN=4, =1 */
+	TABLE_STEP_RESET, /* modem restarted: AT+CFUN=1,1 */
+	TABLE_STEP_POWER, /* the configured power script */
+	TABLE_STEP_COUNT,
+};
+
 /* Why the ingress stage dropped packets; index into table_link.drops. */
 enum table_drop {
 	TABLE_DROP_SHORT,     /* shorter than its headers */
@@ -114,6 +154,28 @@ enum table_drop {
 #define TABLE_LINK_ADDRESSES6 3
 #define TABLE_LINK_DNS	      4
 #define TABLE_SIGNAL_UNKNOWN  INT16_MIN
+
+#define TABLE_MODEM_UNKNOWN   (-1)
+
+/* What a modem says of itself, its SIM and its place; empty texts: unknown. */
+struct table_modem {
+	int8_t sim_status;	   /* as QuecPython's sim.getStatus(): 0 to 21 */
+	int8_t registration;	   /* <stat> of +CEREG, +C5GREG or +CGREG, TS 27.007 */
+	int8_t voice_registration; /* <stat> of +CREG */
+	int8_t access_technology;  /* <AcT> of +COPS */
+	int8_t functionality;	   /* <fun> of +CFUN */
+	uint8_t reserved[3];
+	int32_t reject_cause; /* <reject_cause> of the registration */
+	int32_t area_code;    /* <lac> or <tac> */
+	int64_t cell_id;      /* <ci> */
+	char operator_id[8];  /* MCC and MNC, digits */
+	char manufacturer[32];
+	char model[32];
+	char firmware[48];
+	char imei[20];
+	char imsi[16];
+	char iccid[24];
+};
 
 struct table_link {
 	_Atomic uint32_t sequence;
@@ -139,6 +201,11 @@ struct table_link {
 	char operator_name[32];			      /* TS 27.007 +COPS, UTF-8; empty: unknown */
 	char radio[16];				      /* radio access technology; empty: unknown */
 	int16_t rssi_dbm, rsrp_dbm, rsrq_db, sinr_db; /* TABLE_SIGNAL_UNKNOWN */
+	uint8_t reason;				      /* enum table_link_reason, of the latest change of state */
+	uint8_t step;				      /* enum table_link_step, of the latest try */
+	uint8_t is_refused;			      /* not tried again before something changes */
+	uint8_t reserved[5];
+	struct table_modem modem;
 };
 
 /* First bytes of the memfd. */
@@ -194,6 +261,9 @@ int table_peek_state(const struct table *t, socket_id id, enum table_state *stat
 /* "ESTABLISHED" and so on; "?" out of range. */
 const char *table_state_name(enum table_state state);
 const char *table_link_state_name(enum table_link_state state);
+/* "sim-missing", "redial" and so on. */
+const char *table_link_reason_name(enum table_link_reason reason);
+const char *table_link_step_name(enum table_link_step step);
 const char *table_drop_name(enum table_drop drop);
 
 #endif

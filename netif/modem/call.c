@@ -148,7 +148,7 @@ static void tell_signal(struct call *call)
 	call->handlers.event(&event, call->handlers.arg);
 }
 
-static void end(struct call *call, ush_HelperReason reason, bool is_final, const char *cause)
+static void end(struct call *call, enum table_link_reason reason, bool is_final, const char *cause)
 {
 	ush_HelperEvent event = ush_HelperEvent_init_zero;
 
@@ -158,20 +158,20 @@ static void end(struct call *call, ush_HelperReason reason, bool is_final, const
 	event_del(call->timer);
 	event_del(call->at_timer);
 	event.which_body = ush_HelperEvent_failed_tag;
-	event.body.failed.reason = reason;
+	event.body.failed.reason = (uint32_t)reason;
 	event.body.failed.is_final = is_final;
 	snprintf(event.body.failed.cause, sizeof(event.body.failed.cause), "%s", cause);
 	call->handlers.event(&event, call->handlers.arg);
 }
 
-static void fail(struct call *call, ush_HelperReason reason, const char *cause)
+static void fail(struct call *call, enum table_link_reason reason, const char *cause)
 {
 	end(call, reason, false, cause);
 }
 
-static void refuse(struct call *call, const char *cause)
+static void refuse(struct call *call, enum table_link_reason reason, const char *cause)
 {
-	end(call, ush_HelperReason_REASON_SIM, true, cause);
+	end(call, reason, true, cause);
 }
 
 /* ---- time ---------------------------------------------------------------------- */
@@ -196,7 +196,7 @@ static void pause_before(struct call *call, enum call_state next, uint32_t ms)
 
 static void after_probe(struct call *call)
 {
-	if (call->config.modem.reset && !call->is_reset_done)
+	if (call->config.modem.step >= TABLE_STEP_RESET && !call->is_reset_done)
 		call_enter(call, CALL_RESET);
 	else
 		call_enter(call, CALL_ECHO_OFF);
@@ -234,10 +234,10 @@ static void on_reprobed(struct call *call, const struct at_result *result)
 		after_probe(call);
 	else if (++call->n_probes < PROBES_MAX)
 		call_enter(call, CALL_REPROBE);
-	else if (call->config.modem.reset && !call->is_reset_done)
+	else if (call->config.modem.step >= TABLE_STEP_RESET && !call->is_reset_done)
 		call_enter(call, CALL_RESET);
 	else
-		fail(call, ush_HelperReason_REASON_SILENT,
+		fail(call, TABLE_REASON_SILENT,
 			"the modem does not answer: right port, baud, power?");
 }
 
@@ -257,7 +257,7 @@ static void on_restarted(struct call *call, const struct at_result *result)
 	else if (++call->n_probes < RESET_MS / POLL_MS)
 		pause_before(call, CALL_RESTARTED, POLL_MS / 2);
 	else
-		fail(call, ush_HelperReason_REASON_SILENT,
+		fail(call, TABLE_REASON_SILENT,
 			"the modem does not come back from its reset: power?");
 }
 
@@ -296,22 +296,22 @@ static void on_sim_error(struct call *call, const struct at_result *result)
 {
 	switch (result->code) {
 	case 10:
-		refuse(call, "no SIM: insert one");
+		refuse(call, TABLE_REASON_SIM_MISSING, "no SIM: insert one");
 		break;
 	case 11:
 		call_enter(call, CALL_PIN_TRIES);
 		break;
 	case 12:
-		refuse(call, "the SIM is locked: it needs its PUK");
+		refuse(call, TABLE_REASON_SIM_PUK, "the SIM is locked: it needs its PUK");
 		break;
 	case 13:
-		refuse(call, "the SIM does not work");
+		refuse(call, TABLE_REASON_SIM, "the SIM does not work");
 		break;
 	default:
 		if (++call->n_busy < SIM_BUSY_MAX)
 			pause_before(call, CALL_SIM, POLL_MS);
 		else
-			fail(call, ush_HelperReason_REASON_SIM, "the SIM does not get ready");
+			fail(call, TABLE_REASON_SIM, "the SIM does not get ready");
 		break;
 	}
 }
@@ -332,15 +332,15 @@ static void on_sim(struct call *call, const struct at_result *result)
 	else if (strcmp(fields_text(&f, 0), "SIM PIN") == 0)
 		call_enter(call, CALL_PIN_TRIES);
 	else if (strncmp(fields_text(&f, 0), "SIM PUK", 7) == 0)
-		refuse(call, "the SIM is locked: it needs its PUK");
+		refuse(call, TABLE_REASON_SIM_PUK, "the SIM is locked: it needs its PUK");
 	else
-		refuse(call, "the SIM asks for a code that is not its PIN");
+		refuse(call, TABLE_REASON_SIM, "the SIM asks for a code that is not its PIN");
 }
 
 static void enter_pin_tries(struct call *call)
 {
 	if (!call->config.modem.pin[0])
-		refuse(call, "the SIM needs its PIN, which is not given or was refused");
+		refuse(call, TABLE_REASON_SIM_PIN, "the SIM needs its PIN, which is not given or was refused");
 	else
 		send_command(call, "AT+CPINR=\"SIM PIN\"", "+CPINR:", 5000);
 }
@@ -354,7 +354,7 @@ static void on_pin_tries(struct call *call, const struct at_result *result)
 	/* A modem that cannot tell is given the PIN once, whatever comes. */
 	if (line && fields_parse(&f, line, "+CPINR:") && fields_number(&f, 1, &left) &&
 		left < PIN_TRIES_MIN) {
-		refuse(call, "the SIM's PIN has been wrong before: enter it by hand once");
+		refuse(call, TABLE_REASON_SIM_PIN, "the SIM's PIN has been wrong before: enter it by hand once");
 		return;
 	}
 	call_enter(call, CALL_PIN);
@@ -376,9 +376,9 @@ static void on_pin(struct call *call, const struct at_result *result)
 	if (result->status == AT_OK)
 		pause_before(call, CALL_SIM, POLL_MS);
 	else if (result->status == AT_ERROR)
-		refuse(call, "the SIM refuses this PIN; it is not tried again");
+		refuse(call, TABLE_REASON_SIM_PIN, "the SIM refuses this PIN; it is not tried again");
 	else
-		fail(call, ush_HelperReason_REASON_SIM, "no answer to the PIN");
+		fail(call, TABLE_REASON_SIM, "no answer to the PIN");
 }
 
 /* ---- registration -------------------------------------------------------------- */
@@ -438,7 +438,7 @@ static void on_levels(struct call *call, const struct at_result *result)
 		break;
 	}
 	if (call->registering_ms >= REGISTRATION_MS) {
-		fail(call, ush_HelperReason_REASON_REGISTRATION,
+		fail(call, TABLE_REASON_REGISTRATION,
 			registration_describe(&call->registration, call->config.modem.roaming));
 		return;
 	}
@@ -466,7 +466,7 @@ static void on_bearer(struct call *call, const struct at_result *result)
 	if (result->status == AT_OK)
 		call_enter(call, CALL_DIAL);
 	else
-		fail(call, ush_HelperReason_REASON_DIAL, "the modem refuses the APN");
+		fail(call, TABLE_REASON_MODEM, "the modem refuses the APN");
 }
 
 static void start_ppp(struct call *call);
@@ -481,7 +481,7 @@ static void on_dialed(struct call *call, const struct at_result *result)
 	}
 	snprintf(cause, sizeof(cause), "the call failed: %.40s (APN, subscription?)",
 		result->text[0] ? result->text : at_status_name(result->status));
-	fail(call, ush_HelperReason_REASON_DIAL, cause);
+	fail(call, TABLE_REASON_DIAL, cause);
 }
 
 static void enter_negotiate(struct call *call)
@@ -538,18 +538,18 @@ static void on_ppp_up(const struct pppline_addresses *a, void *arg)
 static void on_ppp_down(enum pppline_end how, void *arg)
 {
 	static const struct {
-		ush_HelperReason reason;
+		enum table_link_reason reason;
 		const char *cause;
 	} rows[] = {
-		[PPPLINE_END_CLOSED] = { ush_HelperReason_REASON_PEER, "hung up" },
-		[PPPLINE_END_PEER] = { ush_HelperReason_REASON_PEER, "the network ended PPP" },
-		[PPPLINE_END_SILENT] = { ush_HelperReason_REASON_PEER,
+		[PPPLINE_END_CLOSED] = { TABLE_REASON_PEER, "hung up" },
+		[PPPLINE_END_PEER] = { TABLE_REASON_PEER, "the network ended PPP" },
+		[PPPLINE_END_SILENT] = { TABLE_REASON_PEER_SILENT,
 			"the network does not answer echo requests" },
-		[PPPLINE_END_REFUSED] = { ush_HelperReason_REASON_AUTHENTICATION,
+		[PPPLINE_END_REFUSED] = { TABLE_REASON_AUTHENTICATION,
 			"the network refuses user and password" },
-		[PPPLINE_END_NO_IP] = { ush_HelperReason_REASON_PEER,
+		[PPPLINE_END_NO_IP] = { TABLE_REASON_ADDRESS,
 			"the network gives no IPv4 address" },
-		[PPPLINE_END_CARRIER] = { ush_HelperReason_REASON_PEER, "NO CARRIER" },
+		[PPPLINE_END_CARRIER] = { TABLE_REASON_CARRIER, "NO CARRIER" },
 	};
 
 	fail(arg, rows[how].reason, rows[how].cause);
@@ -575,7 +575,7 @@ static void start_ppp(struct call *call)
 
 	call->ppp = pppline_new(&config, &handlers);
 	if (!call->ppp)
-		fail(call, ush_HelperReason_REASON_OTHER, "out of memory");
+		fail(call, TABLE_REASON_SYSTEM, "out of memory");
 }
 
 /* ---- the table ----------------------------------------------------------------- */
@@ -634,7 +634,7 @@ static void send_command(struct call *call, const char *text, const char *prefix
 	};
 
 	if (at_send(&call->at, &command) != 0)
-		fail(call, ush_HelperReason_REASON_OTHER, "a command could not be sent");
+		fail(call, TABLE_REASON_SYSTEM, "a command could not be sent");
 }
 
 static void call_enter(struct call *call, enum call_state state)
@@ -659,7 +659,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (call->state == CALL_NEGOTIATE)
-		fail(call, ush_HelperReason_REASON_PEER, "PPP did not get up in time");
+		fail(call, TABLE_REASON_PEER, "PPP did not get up in time");
 	else
 		call_enter(call, call->after_pause);
 }
@@ -722,7 +722,7 @@ static void on_lost(int error, void *arg)
 
 	snprintf(cause, sizeof(cause), "the modem's port is gone: %s",
 		error ? strerror(error) : "hung up");
-	fail(arg, ush_HelperReason_REASON_DEVICE, cause);
+	fail(arg, TABLE_REASON_DEVICE, cause);
 }
 
 /* ---- life ---------------------------------------------------------------------- */

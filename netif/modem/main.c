@@ -19,6 +19,7 @@
 #include "netif/modem/serial.h"
 #include "netif/slirp/rights.h"
 #include "proto/helper_codec.h"
+#include "proto/table.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -60,12 +61,12 @@ static void send_event(const ush_HelperEvent *event)
 		return;
 }
 
-static void fail(ush_HelperReason reason, bool is_final, const char *what, const char *why)
+static void fail(enum table_link_reason reason, bool is_final, const char *what, const char *why)
 {
 	ush_HelperEvent event = ush_HelperEvent_init_zero;
 
 	event.which_body = ush_HelperEvent_failed_tag;
-	event.body.failed.reason = reason;
+	event.body.failed.reason = (uint32_t)reason;
 	event.body.failed.is_final = is_final;
 	snprintf(event.body.failed.cause, sizeof(event.body.failed.cause), "%s: %s", what, why);
 	send_event(&event);
@@ -125,6 +126,22 @@ static const char *open_error(int error)
 	}
 }
 
+static enum table_link_reason open_reason(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return TABLE_REASON_SYSTEM;
+	case EBUSY:
+		return TABLE_REASON_DEVICE_BUSY;
+	case ENOTTY:
+	case EINVAL:
+		return TABLE_REASON_CONFIGURATION;
+	default:
+		return TABLE_REASON_DEVICE;
+	}
+}
+
 static void start(const ush_HelperStart *start)
 {
 	const ush_HelperModem *m = &helper.config.modem;
@@ -135,19 +152,19 @@ static void start(const ush_HelperStart *start)
 	helper.config.mtu = start->mtu;
 	error = serial_open(&helper.serial, m->device, m->baud, m->hardware_flow);
 	if (error) {
-		fail(ush_HelperReason_REASON_DEVICE, error == -ENOTTY || error == -EINVAL,
+		fail(open_reason(-error), error == -ENOTTY || error == -EINVAL,
 			m->device, open_error(-error));
 		return;
 	}
 	error = rights_drop();
 	if (error) {
-		fail(ush_HelperReason_REASON_OTHER, true, "rights cannot be dropped",
+		fail(TABLE_REASON_SYSTEM, true, "rights cannot be dropped",
 			strerror(-error));
 		return;
 	}
 	helper.call = call_new(helper.base, helper.serial, &helper.config, &call_handlers);
 	if (!helper.call)
-		fail(ush_HelperReason_REASON_OTHER, false, "usocket-modem", "out of memory");
+		fail(TABLE_REASON_SYSTEM, false, "usocket-modem", "out of memory");
 	else
 		event_add(helper.packets, NULL);
 }
@@ -198,7 +215,7 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 	if (n <= 0)
 		finish(0);
 	else if (helper_decode_command(&command, buf, (size_t)n) != 0)
-		fail(ush_HelperReason_REASON_OTHER, false, "message", strerror(EBADMSG));
+		fail(TABLE_REASON_HELPER, false, "message", strerror(EBADMSG));
 	else
 		handle(&command);
 }

@@ -18,6 +18,7 @@
 #include "netif/slirp/backend.h"
 #include "netif/slirp/rights.h"
 #include "proto/helper_codec.h"
+#include "proto/table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,6 +69,7 @@ static enum turn fail(const char *what, int error)
 	ush_HelperEvent event = ush_HelperEvent_init_zero;
 
 	event.which_body = ush_HelperEvent_failed_tag;
+	event.body.failed.reason = TABLE_REASON_SYSTEM;
 	snprintf(event.body.failed.cause, sizeof(event.body.failed.cause), "%s: %s", what,
 		strerror(error));
 	send_event(&event);

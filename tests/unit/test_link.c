@@ -48,7 +48,7 @@ static void fake_open(struct link *link)
 
 	fake->opened_ns[fake->n_opens++ % 8] = stack_now_ns();
 	if (fake->refuses)
-		link_fail(link, "refused");
+		link_fail(link, TABLE_REASON_DIAL, "refused");
 	else if (fake->negotiates)
 		link_progress(link, TABLE_LINK_NEGOTIATING, "told");
 	else
@@ -257,7 +257,7 @@ START_TEST(link_negotiating_that_fails_goes_down)
 	start(one);
 	run_for(10);
 	ck_assert_int_eq(link_state(one), TABLE_LINK_NEGOTIATING);
-	link_fail(one, "no carrier %d", 7);
+	link_fail(one, TABLE_REASON_CARRIER, "no carrier %d", 7);
 	ck_assert_int_eq(link_state(one), TABLE_LINK_DOWN);
 	ck_assert_str_eq(one->cause, "no carrier 7");
 	fake_of(one)->negotiates = false;
