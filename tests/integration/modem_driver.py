@@ -3,145 +3,16 @@
 """The modem driver against the simulated modem (tests/modem-sim), whose network
 is the host's loopback: from the serial port to the bytes of a socket."""
 
-import contextlib
 import errno
 import os
 import signal
-import socket
-import subprocess
-import tempfile
 import time
-import unittest
 
 import harness
 import runner
 import usock
-from harness import Daemon, StackCase, eventually
-
-HOST = "10.0.2.2"
-GUEST = "10.0.2.15"
-PEER_WAIT_S = 10
-
-
-class Modem:
-    """One simulator, with a control socket for its faults."""
-
-    def __init__(self, *options):
-        self.folder = tempfile.mkdtemp(prefix="modem.", dir=harness.temporary_folder())
-        self.device = os.path.join(self.folder, "tty")
-        self.path = os.path.join(self.folder, "control")
-        self.log = open(os.path.join(self.folder, "log"), "w+")
-        self.process = subprocess.Popen(
-            [harness.program("modem-sim"), "--control", self.path, *options, self.device],
-            env=harness.child_env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=self.log)
-        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.control.settimeout(PEER_WAIT_S)
-        self.control.bind(os.path.join(self.folder, "client"))
-        if self.process.stdout.readline() != b"ready\n":
-            self.log.seek(0)
-            raise AssertionError(f"modem-sim: {self.log.read()}")
-
-    def do(self, command):
-        """Returns how often the modem has been called, and reset."""
-        self.control.sendto(command.encode(), self.path)
-        words = self.control.recv(100).split()
-        return int(words[1]), int(words[3])
-
-    def counts(self):
-        return self.do("status")
-
-    def close(self):
-        self.process.terminate()
-        try:
-            code = self.process.wait(PEER_WAIT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        self.process.stdout.close()
-        self.control.close()
-        self.log.seek(0)
-        text = self.log.read()
-        self.log.close()
-        if code or harness.REPORTS.search(text):
-            raise AssertionError(f"modem-sim ended with {code}: {text}")
-
-
-class ModemCase(StackCase):
-    """A modem and a daemon for each test; subclasses say what is special."""
-
-    options = ()
-    keys = {}
-
-    @classmethod
-    def setUpClass(cls):
-        harness.adopt_build_settings()
-        if not os.path.exists(harness.program("modem-sim")):
-            raise unittest.SkipTest("the simulator needs usocket-slirp (--disable-slirp?)")
-        if os.geteuid() == 0:
-            harness.private_network()
-
-    @classmethod
-    def tearDownClass(cls):
-        pass
-
-    def setUp(self):
-        self.modem = Modem(*self.options)
-        self.addCleanup(self.modem.close)
-        self.daemon = Daemon({"link wan": {"driver": "modem", "device": self.modem.device,
-                                           "apn": "internet", **self.keys}})
-        self.addCleanup(self.daemon.close)
-        self.daemon.start()
-        usock.set_socket_path(self.daemon.socket)
-
-    def tearDown(self):
-        self.daemon.stop()
-
-    def link(self):
-        return usock.links()[0]
-
-    def is_up(self):
-        return self.link().state == usock.LINK_UP
-
-    def wait_up(self, within=20):
-        usock.wait_link(within * 1000 * harness.time_scale())
-
-    def wait_cause(self, words, within=20):
-        eventually(lambda: words in self.link().cause.decode(), within, words)
-
-    def wait_down(self, words, within=20):
-        self.wait_cause(words, within)
-        self.assertEqual(self.link().state, 0)
-
-    def server(self):
-        s = self.keep(socket.socket())
-        s.settimeout(PEER_WAIT_S)
-        s.bind(("127.0.0.1", 0))
-        s.listen()
-        return s, (HOST, s.getsockname()[1])
-
-    def connected(self):
-        listener, address = self.server()
-        s = self.tcp()
-        s.connect_timeout(address, 20000)
-        peer, _ = listener.accept()
-        self.keep(peer)
-        peer.settimeout(PEER_WAIT_S)
-        return s, peer
-
-    def passes_data(self):
-        s, peer = self.connected()
-        s.send(b"question")
-        self.assertEqual(peer.recv(100), b"question")
-        peer.sendall(b"answer")
-        self.assertEqual(s.recv_exactly(6), b"answer")
-        return s, peer
-
-    def helper_pid(self):
-        with open(f"/proc/{self.daemon.pid}/task/{self.daemon.pid}/children") as f:
-            children = f.read().split()
-        self.assertEqual(len(children), 1)
-        return int(children[0])
+from harness import Daemon, eventually
+from modem_support import ModemCase
 
 
 class ColdStart(ModemCase):
