@@ -7,7 +7,6 @@ the real daemon, on slirp and on a link that the test plays.
 """
 
 import os
-import re
 import sys
 import time
 import unittest
@@ -148,24 +147,8 @@ class Slirp(SlirpCase):
         self.assertEqual(requests, [("/a/page", "peer.test")])
 
     def test_example_of_the_manual(self):
-        """Quectel's own, byte for byte: its host is in the daemon's hosts file."""
-        folder = os.environ.get("USOCKETD_SHARED") or os.path.join(
-            os.environ["USOCKETD_SRCDIR"], "../shared")
-        try:
-            with open(os.path.join(folder, "quectel-usocket.md"), "rb") as f:
-                code = re.search(rb"```python\n(.*?)```", f.read(), re.S).group(1)
-        except OSError:
-            self.skipTest("Quectel's page is not beside the source ($USOCKETD_SHARED)")
-        _, requests = page_server(self, 80)
-        path = os.path.join(self.daemon.folder, "manual.py")
-        with open(path, "wb") as f:
-            f.write(code)
-        out = self.run_file(path)
-        self.assertIn("INFO:SOCKET:Network connection successful!\n", out)
-        self.assertIn("INFO:SOCKET:send 98 bytes\n", out)
-        self.assertRegex(out, r"INFO:SOCKET:recv \d+ bytes:\n")
-        self.assertIn("HTTP/1.1 200 OK", out)
-        self.assertEqual(requests, [("/News", SlirpCase.MANUAL_HOST)])
+        """Quectel's own: its host is in the daemon's hosts file."""
+        self.runs_the_manuals_example()
 
 
 # ---- a link that comes and goes ----------------------------------------------

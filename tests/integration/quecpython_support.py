@@ -3,6 +3,7 @@
 
 import http.server
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -169,12 +170,43 @@ def page_server(test, port=0):
     return server.server_address[1], requests
 
 
+# ---- Quectel's example -------------------------------------------------------
+
+MANUAL_HOST = "www.tongxinmao.com"
+
+
+def manual_example():
+    """The example on Quectel's page of usocket, byte for byte; it gets a page of MANUAL_HOST."""
+    folder = os.environ.get("USOCKETD_SHARED") or os.path.join(
+        os.environ["USOCKETD_SRCDIR"], "../shared")
+    try:
+        with open(os.path.join(folder, "quectel-usocket.md"), "rb") as f:
+            return re.search(rb"```python\n(.*?)```", f.read(), re.S).group(1)
+    except OSError:
+        raise unittest.SkipTest("Quectel's page is not beside the source ($USOCKETD_SHARED)")
+
+
+class Manual(Scripts):
+    """Runs it: the network is 10.0.2.2's, which is this machine's loopback."""
+
+    def runs_the_manuals_example(self):
+        code = manual_example()
+        _, requests = page_server(self, 80)
+        path = os.path.join(self.daemon.folder, "manual.py")
+        with open(path, "wb") as f:
+            f.write(code)
+        out = self.run_file(path)
+        self.assertIn("INFO:SOCKET:Network connection successful!\n", out)
+        self.assertIn("INFO:SOCKET:send 98 bytes\n", out)
+        self.assertRegex(out, r"INFO:SOCKET:recv \d+ bytes:\n")
+        self.assertIn("HTTP/1.1 200 OK", out)
+        self.assertEqual(requests, [("/News", MANUAL_HOST)])
+
+
 # ---- slirp -------------------------------------------------------------------
 
-class SlirpCase(Scripts, harness.StackCase):
+class SlirpCase(Manual, harness.StackCase):
     """A daemon on slirp, in a network of our own; kernel peers are peer.test."""
-
-    MANUAL_HOST = "www.tongxinmao.com"
 
     @classmethod
     def make_link(cls):
@@ -183,6 +215,6 @@ class SlirpCase(Scripts, harness.StackCase):
         harness.private_network()
         hosts = os.path.join(harness.temporary_folder(), "hosts")
         with open(hosts, "w") as f:
-            f.write(f"10.0.2.2 {cls.MANUAL_HOST} peer.test\n")
+            f.write(f"10.0.2.2 {MANUAL_HOST} peer.test\n")
         return {"resolver": {"hosts": hosts, "timeout": 2, "servers": "127.0.0.1"},
                 "link net0": {"driver": "slirp"}}
