@@ -15,9 +15,31 @@ modem_sim_SOURCES = \
 	netif/log.c \
 	netif/modem/pppline.c \
 	netif/modem/pppline.h \
+	tests/modem-sim/call.c \
+	tests/modem-sim/call.h \
+	tests/modem-sim/channel.c \
+	tests/modem-sim/channel.h \
+	tests/modem-sim/command.c \
+	tests/modem-sim/command.h \
+	tests/modem-sim/control.c \
+	tests/modem-sim/control.h \
+	tests/modem-sim/device.c \
+	tests/modem-sim/device.h \
 	tests/modem-sim/main.c \
+	tests/modem-sim/modem.c \
+	tests/modem-sim/modem.h \
 	tests/modem-sim/network.c \
-	tests/modem-sim/network.h
+	tests/modem-sim/network.h \
+	tests/modem-sim/options.c \
+	tests/modem-sim/options.h \
+	tests/modem-sim/port.c \
+	tests/modem-sim/port.h \
+	tests/modem-sim/radio.c \
+	tests/modem-sim/radio.h \
+	tests/modem-sim/simcard.c \
+	tests/modem-sim/simcard.h \
+	tests/modem-sim/terminal.c \
+	tests/modem-sim/terminal.h
 modem_sim_CPPFLAGS = $(base_cppflags) $(modem_lwip_cppflags) $(LIBEVENT_CFLAGS) -DPPP_SERVER=1
 modem_sim_LDFLAGS = $(program_ldflags)
 modem_sim_LDADD = libmodem.la liblwippppd.la libhelperproto.la libproto.la $(LIBEVENT_LIBS)

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * Each datagram is a command, its name and its arguments, found in a table.
+ * It is answered, to whoever has bound an address, with how often the modem
+ * has been called and reset, or with what is wrong with it.
+ */
+#include "tests/modem-sim/control.h"
+
+#include "tests/modem-sim/call.h"
+#include "tests/modem-sim/modem.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define COMMAND_MAX 256
+
+struct control {
+	struct modem *modem;
+	const char *path;
+	int fd;
+	struct event *readable;
+};
+
+/* Returns 0, or -1 for arguments that make no sense. */
+typedef int (*control_fn)(struct modem *modem, const char *args);
+
+static int take_switch(const char *args, bool *is_on)
+{
+	*is_on = strcmp(args, "on") == 0;
+	return *is_on || strcmp(args, "off") == 0 ? 0 : -1;
+}
+
+static int do_address(struct modem *modem, const char *args)
+{
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, args, &address) != 1)
+		return -1;
+	call_set_address(modem->call, address);
+	return 0;
+}
+
+static int do_carrier(struct modem *modem, const char *args)
+{
+	(void)args;
+	modem_lose_carrier(modem);
+	return 0;
+}
+
+static int do_dial(struct modem *modem, const char *args)
+{
+	bool is_on;
+
+	if (take_switch(args, &is_on) != 0)
+		return -1;
+	call_set_answering(modem->call, is_on);
+	return 0;
+}
+
+static int do_drop(struct modem *modem, const char *args)
+{
+	bool is_on;
+
+	if (take_switch(args, &is_on) != 0)
+		return -1;
+	call_set_dropping(modem->call, is_on);
+	return 0;
+}
+
+static int do_plug(struct modem *modem, const char *args)
+{
+	bool is_on;
+
+	if (take_switch(args, &is_on) != 0)
+		return -1;
+	if (is_on)
+		return modem_plug(modem);
+	modem_unplug(modem);
+	return 0;
+}
+
+static int do_registration(struct modem *modem, const char *args)
+{
+	modem->radio.stat = atoi(args);
+	return 0;
+}
+
+static int do_silent(struct modem *modem, const char *args)
+{
+	return take_switch(args, &modem->is_silent);
+}
+
+static int do_status(struct modem *modem, const char *args)
+{
+	(void)modem;
+	(void)args;
+	return 0;
+}
+
+static int do_terminate(struct modem *modem, const char *args)
+{
+	(void)args;
+	call_terminate(modem->call);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	control_fn run;
+} rows[] = {
+	{ "address", do_address },	     /* A.B.C.D of the next call */
+	{ "carrier", do_carrier },	     /* lost now */
+	{ "dial", do_dial },		     /* on|off: off is NO CARRIER */
+	{ "drop", do_drop },		     /* on|off: on lets no IP packet pass */
+	{ "plug", do_plug },		     /* on|off */
+	{ "registration", do_registration }, /* <stat> */
+	{ "silent", do_silent },	     /* on|off: on hears a reset only */
+	{ "status", do_status },
+	{ "terminate", do_terminate }, /* LCP, now */
+};
+
+static int run(struct modem *modem, char *text)
+{
+	char *args = text + strcspn(text, " ");
+
+	if (*args)
+		*args++ = '\0';
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(text, rows[i].name) == 0)
+			return rows[i].run(modem, args);
+	}
+	return -1;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *control = arg;
+	struct sockaddr_un from;
+	socklen_t from_len = sizeof(from);
+	char text[COMMAND_MAX], reply[COMMAND_MAX];
+	ssize_t n;
+
+	(void)what;
+	n = recvfrom(fd, text, sizeof(text) - 1, 0, (struct sockaddr *)&from, &from_len);
+	if (n < 0)
+		return;
+	text[n] = '\0';
+	if (run(control->modem, text) == 0)
+		snprintf(reply, sizeof(reply), "calls %u resets %u",
+			call_count(control->modem->call), control->modem->n_resets);
+	else
+		snprintf(reply, sizeof(reply), "error: no such command, or not with that");
+	/* Who has no address wants no answer. */
+	if (from_len > sizeof(from.sun_family) &&
+		sendto(fd, reply, strlen(reply), 0, (struct sockaddr *)&from, from_len) < 0)
+		perror("modem-sim: control socket");
+}
+
+static int open_socket(struct control *control)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", control->path);
+	unlink(control->path);
+	control->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (control->fd < 0 || bind(control->fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
+		fprintf(stderr, "modem-sim: %s: %s\n", control->path, strerror(errno));
+		return -1;
+	}
+	control->readable = event_new(control->modem->base, control->fd, EV_READ | EV_PERSIST,
+		on_readable, control);
+	return control->readable && event_add(control->readable, NULL) == 0 ? 0 : -1;
+}
+
+struct control *control_new(struct modem *modem, const char *path)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (!control)
+		return NULL;
+	control->modem = modem;
+	control->path = path;
+	control->fd = -1;
+	if (open_socket(control) == 0)
+		return control;
+	control_free(control);
+	return NULL;
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	if (control->readable)
+		event_free(control->readable);
+	if (control->fd >= 0) {
+		close(control->fd);
+		unlink(control->path);
+	}
+	free(control);
+}

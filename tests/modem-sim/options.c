@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * A row of a table is an option: its name, what it takes and does, and its
+ * line of the help text. Each is tried in turn for each word that begins with
+ * "--"; the one word that does not is the terminal's path.
+ */
+#include "tests/modem-sim/options.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES_FULL 3
+
+struct option_row {
+	const char *name, *value; /* value NULL: takes none */
+	int (*take)(struct options *options, const char *value);
+	const char *help;
+};
+
+static int take_control(struct options *options, const char *value)
+{
+	options->control_path = value;
+	return 0;
+}
+
+static int take_pin(struct options *options, const char *value)
+{
+	options->pin = value;
+	return 0;
+}
+
+static int take_tries(struct options *options, const char *value)
+{
+	options->tries = atoi(value);
+	return options->tries >= 0 ? 0 : -1;
+}
+
+static int take_no_sim(struct options *options, const char *value)
+{
+	(void)value;
+	options->has_no_sim = true;
+	return 0;
+}
+
+static int take_auth(struct options *options, const char *value)
+{
+	options->pap = strcmp(value, "pap") == 0;
+	options->chap = strcmp(value, "chap") == 0;
+	return options->pap || options->chap ? 0 : -1;
+}
+
+static int take_user(struct options *options, const char *value)
+{
+	options->user = value;
+	return 0;
+}
+
+static int take_password(struct options *options, const char *value)
+{
+	options->password = value;
+	return 0;
+}
+
+static int take_address(struct options *options, const char *value)
+{
+	return inet_pton(AF_INET, value, &options->address) == 1 ? 0 : -1;
+}
+
+static unsigned int find_start(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		enum start start;
+	} starts[] = {
+		{ "data", START_DATA },
+		{ "silent", START_SILENT },
+	};
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		if (strlen(starts[i].name) == len && strncmp(starts[i].name, name, len) == 0)
+			return starts[i].start;
+	}
+	return 0;
+}
+
+static int take_start(struct options *options, const char *value)
+{
+	for (;;) {
+		size_t len = strcspn(value, ",");
+		unsigned int start = find_start(value, len);
+
+		if (!start)
+			return -1;
+		options->start |= start;
+		if (!value[len])
+			return 0;
+		value += len + 1;
+	}
+}
+
+static const struct option_row rows[] = {
+	{ "control", "PATH", take_control, "datagram socket for commands" },
+	{ "pin", "PIN", take_pin, "the SIM is locked" },
+	{ "tries", "N", take_tries, "left for the PIN" },
+	{ "no-sim", NULL, take_no_sim, "there is none" },
+	{ "auth", "pap|chap", take_auth, "the network asks for user and password" },
+	{ "user", "USER", take_user, "who may call" },
+	{ "password", "PASSWORD", take_password, "and the password" },
+	{ "address", "A.B.C.D", take_address, "that the caller gets" },
+	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, silent" },
+};
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* Returns how many words the option took, or -1. */
+static int take_option(struct options *options, const char *name, const char *value)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		if (strcmp(rows[i].name, name) != 0)
+			continue;
+		if (!rows[i].value)
+			return rows[i].take(options, NULL) == 0 ? 1 : -1;
+		return value && rows[i].take(options, value) == 0 ? 2 : -1;
+	}
+	return -1;
+}
+
+int options_take(struct options *options, int argc, char **argv)
+{
+	int n;
+
+	*options = (struct options){ .tries = TRIES_FULL, .user = "", .password = "" };
+	take_address(options, "10.0.2.15");
+	for (int i = 1; i < argc; i += n) {
+		n = 1;
+		if (strncmp(argv[i], "--", 2) == 0)
+			n = take_option(options, argv[i] + 2, argv[i + 1]);
+		else if (!options->path)
+			options->path = argv[i];
+		else
+			return -1;
+		if (n < 0)
+			return -1;
+	}
+	return options->path ? 0 : -1;
+}
+
+void options_usage(void)
+{
+	fputs("usage: modem-sim [OPTION...] PATH\n"
+	      "A modem on a pseudo-terminal, to be found at PATH.\n",
+		stderr);
+	for (size_t i = 0; i < N_ROWS; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "--%s %s", rows[i].name,
+			rows[i].value ? rows[i].value : "");
+		fprintf(stderr, "  %-24s %s\n", text, rows[i].help);
+	}
+}

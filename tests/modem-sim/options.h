@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the command line says of the simulated modem.
+ */
+#ifndef TESTS_MODEM_SIM_OPTIONS_H
+#define TESTS_MODEM_SIM_OPTIONS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+/* In what state somebody else has left the modem; bits. */
+enum start {
+	START_DATA = 1 << 0,   /* in a call */
+	START_SILENT = 1 << 1, /* answers to nothing but a reset */
+};
+
+/* Texts point into argv. */
+struct options {
+	const char *path;	  /* of the terminal */
+	const char *control_path; /* NULL: no control socket */
+	unsigned int start;	  /* bits of enum start */
+	const char *pin;	  /* NULL: the SIM asks for none */
+	int tries;		  /* that are left for it */
+	bool has_no_sim;
+	bool pap, chap; /* the caller must prove who it is */
+	const char *user, *password;
+	struct in_addr address; /* the caller's */
+};
+
+/* Returns 0, or -1 when told something else than in options_usage(). */
+int options_take(struct options *options, int argc, char **argv);
+
+void options_usage(void);
+
+#endif

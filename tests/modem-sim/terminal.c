@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The name that others open is a symbolic link to the pseudo-terminal's. The
+ * master reads EIO for as long as nobody has the other end open, so it is
+ * looked at now and then instead of being waited for.
+ *
+ * A pseudo-terminal, unlike a serial port, stays exclusive (TIOCEXCL) to
+ * whoever made it so after its end: the next user gets another.
+ */
+#include "tests/modem-sim/terminal.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* How often a port that nobody has open is looked at. */
+#define REOPENED_MS 20
+#define QUEUE_MAX   (1u << 20)
+#define READ_MAX    4096
+
+struct terminal {
+	struct event_base *base;
+	const char *path;
+	struct terminal_handlers handlers;
+	int master; /* -1: unplugged */
+	struct event *readable, *writable, *reopened;
+	struct evbuffer *queue;
+	bool was_opened; /* this pseudo-terminal */
+};
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "modem-sim: %s: %s\n", what, strerror(errno));
+	return -1;
+}
+
+static void flush(struct terminal *terminal)
+{
+	while (evbuffer_get_length(terminal->queue) > 0) {
+		if (evbuffer_write(terminal->queue, terminal->master) <= 0) {
+			event_add(terminal->writable, NULL);
+			return;
+		}
+	}
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	flush(arg);
+}
+
+static void close_master(struct terminal *terminal)
+{
+	if (terminal->readable)
+		event_free(terminal->readable);
+	if (terminal->writable)
+		event_free(terminal->writable);
+	terminal->readable = terminal->writable = NULL;
+	if (terminal->master >= 0)
+		close(terminal->master);
+	terminal->master = -1;
+	event_del(terminal->reopened);
+	evbuffer_drain(terminal->queue, evbuffer_get_length(terminal->queue));
+}
+
+static void lose(struct terminal *terminal)
+{
+	struct timeval again = { .tv_usec = REOPENED_MS * 1000 };
+
+	if (!terminal->was_opened) {
+		event_del(terminal->readable);
+		event_add(terminal->reopened, &again);
+		return;
+	}
+	close_master(terminal);
+	if (terminal_plug(terminal) != 0)
+		event_base_loopbreak(terminal->base);
+	terminal->handlers.closed(terminal->handlers.arg);
+}
+
+static void on_reopened(evutil_socket_t fd, short what, void *arg)
+{
+	struct terminal *terminal = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(terminal->readable, NULL);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct terminal *terminal = arg;
+	uint8_t bytes[READ_MAX];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+
+	(void)what;
+	if (n < 0 && errno == EIO)
+		lose(terminal);
+	if (n <= 0)
+		return;
+	terminal->was_opened = true;
+	terminal->handlers.input(bytes, (size_t)n, terminal->handlers.arg);
+}
+
+static int make_raw(const char *name)
+{
+	struct termios t;
+	int slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (slave < 0)
+		return -1;
+	if (tcgetattr(slave, &t) == 0) {
+		cfmakeraw(&t);
+		tcsetattr(slave, TCSANOW, &t);
+	}
+	return close(slave);
+}
+
+/* Gives the pseudo-terminal its name, in one step. */
+static int name_it(const char *name, const char *path)
+{
+	char next[PATH_MAX];
+
+	snprintf(next, sizeof(next), "%s.new", path);
+	unlink(next);
+	return symlink(name, next) == 0 && rename(next, path) == 0 ? 0 : -1;
+}
+
+int terminal_plug(struct terminal *terminal)
+{
+	const char *name;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+	terminal->master = master;
+	if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0)
+		return fail("pseudo-terminal");
+	name = ptsname(master);
+	if (make_raw(name) != 0)
+		return fail(name);
+	if (name_it(name, terminal->path) != 0)
+		return fail(terminal->path);
+	terminal->readable = event_new(terminal->base, master, EV_READ | EV_PERSIST, on_readable,
+		terminal);
+	terminal->writable = event_new(terminal->base, master, EV_WRITE, on_writable, terminal);
+	if (!terminal->readable || !terminal->writable)
+		return fail("libevent");
+	event_add(terminal->readable, NULL);
+	terminal->was_opened = false;
+	return 0;
+}
+
+void terminal_unplug(struct terminal *terminal)
+{
+	if (terminal->master < 0)
+		return;
+	unlink(terminal->path);
+	close_master(terminal);
+}
+
+bool terminal_is_plugged(const struct terminal *terminal)
+{
+	return terminal->master >= 0;
+}
+
+void terminal_write(struct terminal *terminal, const void *bytes, size_t len)
+{
+	if (terminal->master < 0 || evbuffer_get_length(terminal->queue) + len > QUEUE_MAX)
+		return;
+	evbuffer_add(terminal->queue, bytes, len);
+	flush(terminal);
+}
+
+struct terminal *terminal_new(struct event_base *base, const char *path,
+	const struct terminal_handlers *handlers)
+{
+	struct terminal *terminal = calloc(1, sizeof(*terminal));
+
+	if (!terminal)
+		return NULL;
+	terminal->base = base;
+	terminal->path = path;
+	terminal->handlers = *handlers;
+	terminal->master = -1;
+	terminal->queue = evbuffer_new();
+	terminal->reopened = evtimer_new(base, on_reopened, terminal);
+	if (terminal->queue && terminal->reopened)
+		return terminal;
+	terminal_free(terminal);
+	return NULL;
+}
+
+void terminal_free(struct terminal *terminal)
+{
+	if (!terminal)
+		return;
+	if (terminal->queue && terminal->reopened)
+		terminal_unplug(terminal);
+	if (terminal->reopened)
+		event_free(terminal->reopened);
+	if (terminal->queue)
+		evbuffer_free(terminal->queue);
+	free(terminal);
+}
