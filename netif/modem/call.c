@@ -518,16 +518,18 @@ static void on_ppp_up(const struct pppline_addresses *a, void *arg)
 	ush_HelperReady *ready = &event.body.ready;
 	struct call *call = arg;
 
-	if (call->state != CALL_NEGOTIATE)
+	if (call->state != CALL_NEGOTIATE && call->state != CALL_UP)
 		return;
 	event_del(call->timer);
 	call->state = CALL_UP;
 	event.which_body = ush_HelperEvent_ready_tag;
 	ready->mtu = call->config.mtu < MTU_DEFAULT ? call->config.mtu : MTU_DEFAULT;
-	ready->has_address4 = true;
+	ready->has_address4 = a->ip4 != 0;
 	put_address(&ready->address4, a->ip4);
-	ready->has_gateway4 = a->peer4 != 0;
+	ready->has_gateway4 = a->ip4 != 0 && a->peer4 != 0;
 	put_address(&ready->gateway4, a->peer4);
+	ready->router_advertisements = a->interface_id != 0;
+	ready->interface_id = a->interface_id;
 	for (int i = 0; i < 2; i++) {
 		if (a->dns4[i])
 			put_address(&ready->dns[ready->dns_count++], a->dns4[i]);
@@ -548,7 +550,7 @@ static void on_ppp_down(enum pppline_end how, void *arg)
 		[PPPLINE_END_REFUSED] = { TABLE_REASON_AUTHENTICATION,
 			"the network refuses user and password" },
 		[PPPLINE_END_NO_IP] = { TABLE_REASON_ADDRESS,
-			"the network gives no IPv4 address" },
+			"the network gives no address: pdp_type?" },
 		[PPPLINE_END_CARRIER] = { TABLE_REASON_CARRIER, "NO CARRIER" },
 	};
 
@@ -562,6 +564,8 @@ static void start_ppp(struct call *call)
 		.base = call->base,
 		.user = b->user,
 		.password = b->password,
+		.ip4 = strcmp(b->type, "IPV6") != 0,
+		.ip6 = strcmp(b->type, "IP") != 0,
 		.pap = b->pap,
 		.chap = b->chap,
 	};

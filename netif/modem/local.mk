@@ -10,6 +10,7 @@ modem_lwip_sources = \
 	liblwip/src/core/ip.c \
 	liblwip/src/core/ipv4/ip4.c \
 	liblwip/src/core/ipv4/ip4_addr.c \
+	liblwip/src/core/ipv6/ip6_addr.c \
 	liblwip/src/core/inet_chksum.c \
 	liblwip/src/core/mem.c \
 	liblwip/src/core/memp.c \
@@ -18,8 +19,10 @@ modem_lwip_sources = \
 	liblwip/src/netif/ppp/auth.c \
 	liblwip/src/netif/ppp/chap-md5.c \
 	liblwip/src/netif/ppp/chap-new.c \
+	liblwip/src/netif/ppp/eui64.c \
 	liblwip/src/netif/ppp/fsm.c \
 	liblwip/src/netif/ppp/ipcp.c \
+	liblwip/src/netif/ppp/ipv6cp.c \
 	liblwip/src/netif/ppp/lcp.c \
 	liblwip/src/netif/ppp/magic.c \
 	liblwip/src/netif/ppp/polarssl/md5.c \
@@ -60,6 +63,8 @@ usocket_modem_SOURCES = \
 	netif/modem/lwip/arch/cc.h \
 	netif/modem/lwip/lwipopts.h \
 	netif/modem/main.c \
+	netif/modem/ppp_port.c \
+	netif/modem/ppp_port.h \
 	netif/modem/pppline.c \
 	netif/modem/pppline.h \
 	netif/modem/serial.c \

@@ -14,18 +14,22 @@
  * and after three without any the connection is given up. lwIP would ask every
  * ten seconds. Its answers to the peer's requests stay its own.
  *
- * lwIP's timers run on libevent, one event each: nothing wakes an idle line
- * but the echo.
+ * Which network protocols are spoken is the owner's choice. lwIP opens IPCP and
+ * IPV6CP alike, so the one that is not wanted is made silent, and the peer's
+ * requests for it are answered with a Protocol-Reject before lwIP sees them.
+ *
+ * A peer may negotiate anew at any time: then lwIP takes a network protocol
+ * down and up again. The owner is told what came of it; if nothing is up again
+ * for a while, the connection has ended.
  */
 #include "netif/modem/pppline.h"
 
 #include "netif/modem/guard.h"
 #include "netif/modem/hdlc.h"
+#include "netif/modem/ppp_port.h"
 
-#include "lwip/dns.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
-#include "lwip/timeouts.h"
 #include "netif/ppp/ppp.h"
 #include "netif/ppp/ppp_impl.h"
 #include "netif/ppp/pppos.h"
@@ -34,13 +38,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #define ECHO_MS	    10000
 #define ECHO_MISSES 3
 #define ECHO_CODE   9
 #define TEXT_MAX    65
+/* For a negotiation that the peer has begun anew. */
+#define ANEW_MS 20000
+/* RFC 1661 5.7. */
+#define REJECT_CODE 8
+#define REJECT_MAX  128
 
 struct pppline {
 	struct pppline_handlers handlers;
@@ -48,133 +55,15 @@ struct pppline {
 	ppp_pcb *pcb;
 	struct hdlc hdlc;
 	struct guard guard;
-	struct event *echo, *told;
+	struct event *echo, *told, *anew;
+	bool ip4, ip6;	       /* wanted */
 	unsigned int n_silent; /* echo intervals without a byte */
 	bool is_heard;	       /* bytes came since the last one */
 	bool is_up, is_told;
 	enum pppline_end end;
-	uint8_t echo_id;
+	uint8_t echo_id, reject_id;
 	char user[TEXT_MAX], password[TEXT_MAX];
 };
-
-/* ---- what lwIP needs --------------------------------------------------------------- */
-
-struct timer {
-	struct timer *next;
-	sys_timeout_handler handler;
-	void *arg;
-	struct event *event;
-};
-
-static struct event_base *timers_base;
-static struct timer *timers;
-
-void ppp_assert_failed(const char *message, const char *file, int line)
-{
-	fprintf(stderr, "%s:%d: %s\n", file, line, message);
-	abort();
-}
-
-uint32_t ppp_random(void)
-{
-	uint32_t random;
-
-	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		abort();
-	return random;
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-u32_t sys_now(void)
-{
-	return (u32_t)now_ms();
-}
-
-/* Only lwIP's random numbers ask for it. */
-u32_t sys_jiffies(void)
-{
-	return sys_now();
-}
-
-/* IPCP tells whom to ask; the netif's owner looks into IPCP's options instead. */
-void dns_setserver(u8_t i, const ip_addr_t *server)
-{
-	(void)i;
-	(void)server;
-}
-
-const ip_addr_t *dns_getserver(u8_t i)
-{
-	(void)i;
-	return IP_ADDR_ANY;
-}
-
-static void timer_free(struct timer *timer)
-{
-	struct timer **at;
-
-	for (at = &timers; *at != timer; at = &(*at)->next)
-		;
-	*at = timer->next;
-	event_free(timer->event);
-	free(timer);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct timer *timer = arg;
-	sys_timeout_handler handler = timer->handler;
-	void *handler_arg = timer->arg;
-
-	(void)fd;
-	(void)what;
-	timer_free(timer);
-	handler(handler_arg);
-}
-
-static struct timeval to_timeval(uint32_t ms)
-{
-	return (struct timeval){
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000) * 1000,
-	};
-}
-
-void sys_timeout(u32_t ms, sys_timeout_handler handler, void *arg)
-{
-	struct timer *timer = calloc(1, sizeof(*timer));
-	struct timeval t = to_timeval(ms);
-
-	if (!timer)
-		abort();
-	timer->handler = handler;
-	timer->arg = arg;
-	timer->event = evtimer_new(timers_base, on_timer, timer);
-	if (!timer->event)
-		abort();
-	timer->next = timers;
-	timers = timer;
-	event_add(timer->event, &t);
-}
-
-void sys_untimeout(sys_timeout_handler handler, void *arg)
-{
-	struct timer *timer;
-
-	for (timer = timers; timer; timer = timer->next) {
-		if (timer->handler == handler && timer->arg == arg) {
-			timer_free(timer);
-			return;
-		}
-	}
-}
 
 /* ---- the connection ------------------------------------------------------------------ */
 
@@ -187,6 +76,7 @@ static void tell_end(struct pppline *line, enum pppline_end end)
 	line->is_told = true;
 	line->end = end;
 	event_del(line->echo);
+	event_del(line->anew);
 	event_add(line->told, &now);
 }
 
@@ -201,7 +91,7 @@ static void on_told(evutil_socket_t fd, short what, void *arg)
 
 static void arm_echo(struct pppline *line)
 {
-	struct timeval t = to_timeval(ECHO_MS);
+	struct timeval t = ppp_port_timeval(ECHO_MS);
 
 	line->is_heard = false;
 	event_add(line->echo, &t);
@@ -236,21 +126,56 @@ static void on_echo(evutil_socket_t fd, short what, void *arg)
 	arm_echo(line);
 }
 
+static uint64_t interface_id(const eui64_t *id)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, id->e8, sizeof(bytes));
+	return bytes;
+}
+
 static void tell_up(struct pppline *line)
 {
-	struct pppline_addresses addresses = {
-		.ip4 = netif_ip4_addr(&line->netif)->addr,
-		.peer4 = netif_ip4_gw(&line->netif)->addr,
-		.dns4 = {
-			line->pcb->ipcp_gotoptions.dnsaddr[0],
-			line->pcb->ipcp_gotoptions.dnsaddr[1],
-		},
-	};
+	const ppp_pcb *pcb = line->pcb;
+	struct pppline_addresses addresses = { 0 };
 
+	if (pcb->if4_up) {
+		addresses.ip4 = netif_ip4_addr(&line->netif)->addr;
+		addresses.peer4 = netif_ip4_gw(&line->netif)->addr;
+		addresses.dns4[0] = pcb->ipcp_gotoptions.dnsaddr[0];
+		addresses.dns4[1] = pcb->ipcp_gotoptions.dnsaddr[1];
+	}
+	if (pcb->if6_up)
+		addresses.interface_id = interface_id(&pcb->ipv6cp_gotoptions.ourid);
+	event_del(line->anew);
 	line->is_up = true;
 	line->n_silent = 0;
 	arm_echo(line);
 	line->handlers.up(&addresses, line->handlers.arg);
+}
+
+static void on_anew(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	tell_end(arg, PPPLINE_END_PEER);
+}
+
+/* lwIP tells when a network protocol comes up, but not when the last goes down. */
+static void check_networks(struct pppline *line)
+{
+	const ppp_pcb *pcb = line->pcb;
+	int n_silent = !line->ip4 + !line->ip6;
+	struct timeval t = ppp_port_timeval(ANEW_MS);
+
+	if (line->is_told || pcb->if4_up || pcb->if6_up)
+		return;
+	if (pcb->phase == PPP_PHASE_NETWORK && pcb->num_np_open <= n_silent)
+		tell_end(line, PPPLINE_END_NO_IP);
+	if (!line->is_up)
+		return;
+	line->is_up = false;
+	event_add(line->anew, &t);
 }
 
 static void on_status(ppp_pcb *pcb, int error, void *arg)
@@ -286,22 +211,54 @@ static u32_t on_output(ppp_pcb *pcb, const void *data, u32_t len, void *arg)
 	return len;
 }
 
-static void on_frame(uint16_t protocol, uint8_t *packet, size_t len, void *arg)
+static void reject(struct pppline *line, uint16_t protocol, const uint8_t *packet, size_t len)
+{
+	uint8_t answer[6 + REJECT_MAX] = { REJECT_CODE, ++line->reject_id };
+	uint8_t frame[HDLC_ENCODED_MAX(sizeof(answer))];
+
+	if (len > REJECT_MAX)
+		len = REJECT_MAX;
+	answer[3] = (uint8_t)(6 + len);
+	answer[4] = (uint8_t)(protocol >> 8);
+	answer[5] = (uint8_t)protocol;
+	memcpy(answer + 6, packet, len);
+	len = hdlc_encode(frame, PPP_PROTOCOL_LCP, answer, 6 + len);
+	line->handlers.output(frame, len, line->handlers.arg);
+}
+
+static bool is_unwanted(const struct pppline *line, uint16_t protocol)
+{
+	return (protocol == PPP_PROTOCOL_IPCP && !line->ip4) ||
+		(protocol == PPP_PROTOCOL_IPV6CP && !line->ip6);
+}
+
+static void take_control(struct pppline *line, uint16_t protocol, uint8_t *packet, size_t len)
 {
 	uint8_t frame[HDLC_ENCODED_MAX(HDLC_FRAME_MAX)];
-	struct pppline *line = arg;
 
-	if (protocol == PPP_PROTOCOL_IP4) {
-		if (line->is_up)
-			line->handlers.packet(packet, len, line->handlers.arg);
+	if (guard_check(&line->guard, protocol, packet, &len, ppp_port_now_ms()) != GUARD_PASS)
+		return;
+	if (is_unwanted(line, protocol)) {
+		/* Before it is up, what is no LCP is dropped (RFC 1661 3.4). */
+		if (line->pcb->phase >= PPP_PHASE_NETWORK)
+			reject(line, protocol, packet, len);
 		return;
 	}
-	if (guard_check(&line->guard, protocol, packet, &len, now_ms()) != GUARD_PASS)
-		return;
 	/* lwIP looks for the end of names with strlen(): a NUL as padding ends them. */
 	packet[len] = 0;
 	len = hdlc_encode(frame, protocol, packet, len + 1);
 	pppos_input(line->pcb, frame, (int)len);
+	check_networks(line);
+}
+
+static void on_frame(uint16_t protocol, uint8_t *packet, size_t len, void *arg)
+{
+	struct pppline *line = arg;
+
+	if (protocol != PPP_PROTOCOL_IP4 && protocol != PPP_PROTOCOL_IP6)
+		take_control(line, protocol, packet, len);
+	else if (protocol == PPP_PROTOCOL_IP4 ? line->pcb->if4_up : line->pcb->if6_up)
+		line->handlers.packet(packet, len, line->handlers.arg);
 }
 
 static void on_text(const char *text, void *arg)
@@ -342,6 +299,14 @@ static void configure_server(struct pppline *line, const struct pppline_config *
 }
 #endif
 
+static void silence_unwanted(struct pppline *line)
+{
+	if (!line->ip4)
+		line->pcb->ipcp_fsm.flags |= OPT_SILENT;
+	if (!line->ip6)
+		line->pcb->ipv6cp_fsm.flags |= OPT_SILENT;
+}
+
 static int events_new(struct pppline *line, struct event_base *base)
 {
 	static bool is_initialised;
@@ -349,10 +314,11 @@ static int events_new(struct pppline *line, struct event_base *base)
 	if (!is_initialised)
 		ppp_init();
 	is_initialised = true;
-	timers_base = base;
+	ppp_port_init(base);
 	line->echo = evtimer_new(base, on_echo, line);
 	line->told = evtimer_new(base, on_told, line);
-	return line->echo && line->told ? 0 : -1;
+	line->anew = evtimer_new(base, on_anew, line);
+	return line->echo && line->told && line->anew ? 0 : -1;
 }
 
 struct pppline *pppline_new(const struct pppline_config *config,
@@ -364,6 +330,8 @@ struct pppline *pppline_new(const struct pppline_config *config,
 	if (!line)
 		return NULL;
 	line->handlers = *handlers;
+	line->ip4 = config->ip4;
+	line->ip6 = config->ip6;
 	snprintf(line->user, sizeof(line->user), "%s", config->user);
 	snprintf(line->password, sizeof(line->password), "%s", config->password);
 	hdlc_init(&line->hdlc, &hdlc);
@@ -375,6 +343,7 @@ struct pppline *pppline_new(const struct pppline_config *config,
 		pppline_free(line);
 		return NULL;
 	}
+	silence_unwanted(line);
 #if PPP_SERVER
 	if (config->is_server) {
 		configure_server(line, config);
@@ -394,8 +363,7 @@ void pppline_free(struct pppline *line)
 	if (line->pcb) {
 		line->is_told = true;
 		/* lwIP frees a dead connection only, and some ends take it time. */
-		while (timers)
-			timer_free(timers);
+		ppp_port_drop_timers();
 		line->pcb->phase = PPP_PHASE_DEAD;
 		ppp_free(line->pcb);
 	}
@@ -403,6 +371,8 @@ void pppline_free(struct pppline *line)
 		event_free(line->echo);
 	if (line->told)
 		event_free(line->told);
+	if (line->anew)
+		event_free(line->anew);
 	free(line);
 }
 
@@ -419,14 +389,19 @@ void pppline_input(struct pppline *line, const void *bytes, size_t len)
 
 void pppline_send(struct pppline *line, const void *packet, size_t len)
 {
+	bool is_ip6 = len > 0 && *(const uint8_t *)packet >> 4 == 6;
 	struct pbuf *p;
 
-	if (!line->is_up || line->is_told)
+	if (line->is_told || len > UINT16_MAX ||
+		!(is_ip6 ? line->pcb->if6_up : line->pcb->if4_up))
 		return;
 	p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
 	if (!p)
 		return;
 	memcpy(p->payload, packet, len);
-	line->netif.output(&line->netif, p, NULL);
+	if (is_ip6)
+		line->netif.output_ip6(&line->netif, p, NULL);
+	else
+		line->netif.output(&line->netif, p, NULL);
 	pbuf_free(p);
 }

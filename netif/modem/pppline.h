@@ -24,11 +24,13 @@ enum pppline_end {
 /* Addresses are in network order, 0: none. */
 struct pppline_addresses {
 	uint32_t ip4, peer4, dns4[2];
+	uint64_t interface_id; /* of our link-local IPv6 address (RFC 5072 4.1) */
 };
 
 struct pppline_handlers {
 	void (*output)(const void *bytes, size_t len, void *arg);
 	void (*packet)(const void *packet, size_t len, void *arg);
+	/* A network protocol is up; again when another is, or has been agreed on anew. */
 	void (*up)(const struct pppline_addresses *addresses, void *arg);
 	/* Once; comes from the loop. */
 	void (*down)(enum pppline_end end, void *arg);
@@ -39,6 +41,7 @@ struct pppline_config {
 	struct event_base *base;
 	const char *user, *password; /* copied */
 	bool pap, chap;		     /* may be used */
+	bool ip4, ip6;		     /* network protocols to speak; at least one */
 	/* For the side that answers the call: its address, the caller's, DNS. */
 	bool is_server;
 	struct pppline_addresses addresses; /* ip4: the server's, peer4: the caller's */
@@ -54,7 +57,7 @@ void pppline_stop(struct pppline *ppp);
 
 void pppline_input(struct pppline *ppp, const void *bytes, size_t len);
 
-/* An IP packet to the peer; dropped while that is not up. */
+/* An IP packet to the peer; dropped while its protocol is not up. */
 void pppline_send(struct pppline *ppp, const void *packet, size_t len);
 
 #endif

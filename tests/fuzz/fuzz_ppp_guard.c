@@ -35,6 +35,8 @@ enum flag {
 	FLAG_PAP = 1 << 2,     /* want authentication */
 	FLAG_CHAP = 1 << 3,
 	FLAG_UP = 1 << 4, /* get to the open state before the records */
+	FLAG_NO_IP6 = 1 << 5,
+	FLAG_NO_IP4 = 1 << 6, /* unless it is the only one left */
 };
 
 #define QUEUE_MAX 64
@@ -161,6 +163,7 @@ static void request(void)
 	static const uint8_t chap[] = { 1, 7, 0, 9, 3, 5, 0xc2, 0x23, 5 };
 	static const uint8_t challenge[] = { 1, 1, 0, 10, 4, 1, 2, 3, 4, 'n' };
 	static const uint8_t ipcp[] = { 1, 8, 0, 10, 3, 6, 10, 0, 0, 2 };
+	static const uint8_t ipv6cp[] = { 1, 9, 0, 14, 1, 10, 2, 0, 0, 0, 0, 0, 0, 1 };
 
 	if (fuzz.flags & FLAG_PAP)
 		put(PPP_PROTOCOL_LCP, pap, sizeof(pap));
@@ -173,6 +176,8 @@ static void request(void)
 		put(PPP_PROTOCOL_CHAP, challenge, sizeof(challenge));
 	deliver();
 	put(PPP_PROTOCOL_IPCP, ipcp, sizeof(ipcp));
+	deliver();
+	put(PPP_PROTOCOL_IPV6CP, ipv6cp, sizeof(ipv6cp));
 	deliver();
 	deliver();
 }
@@ -215,6 +220,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz.flags |= FLAG_RESPOND | FLAG_REQUEST;
 	config.base = base;
 	config.chap = true;
+	config.ip6 = !(fuzz.flags & FLAG_NO_IP6);
+	config.ip4 = !(fuzz.flags & FLAG_NO_IP4) || !config.ip6;
 	fuzz.line = pppline_new(&config, &handlers);
 	if (fuzz.flags & FLAG_REQUEST)
 		request();

@@ -78,6 +78,7 @@ void call_start(struct call *call, struct channel *channel)
 		.password = options->password,
 		.pap = options->pap,
 		.chap = options->chap,
+		.ip4 = true,
 		.is_server = true,
 		.addresses = {
 			.ip4 = inet_addr(HOST),

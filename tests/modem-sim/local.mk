@@ -13,6 +13,8 @@ check_PROGRAMS += modem-sim
 modem_sim_SOURCES = \
 	netif/helper.c \
 	netif/log.c \
+	netif/modem/ppp_port.c \
+	netif/modem/ppp_port.h \
 	netif/modem/pppline.c \
 	netif/modem/pppline.h \
 	tests/modem-sim/call.c \

@@ -20,17 +20,27 @@
 #define MEM_ALIGNMENT	   8
 
 #define LWIP_IPV4	   1
-#define LWIP_IPV6	   0
+#define LWIP_IPV6	   1
 #define LWIP_ARP	   0
 #define LWIP_ETHERNET	   0
 #define LWIP_ICMP	   0
 #define LWIP_RAW	   0
 #define LWIP_UDP	   0
 #define LWIP_TCP	   0
-#define IP_REASSEMBLY	   0
-#define IP_FRAG		   0
-#define IP_FORWARD	   0
-#define LWIP_STATS	   0
+/* IPV6CP wants the addresses of a netif, and nothing below. */
+#define LWIP_ICMP6		      0
+#define LWIP_IPV6_MLD		      0
+#define LWIP_IPV6_AUTOCONFIG	      0
+#define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0
+#define LWIP_IPV6_NUM_ADDRESSES	      1
+#define LWIP_IPV6_FRAG		      0
+#define LWIP_IPV6_REASS		      0
+#define LWIP_IPV6_SCOPES	      0
+#define IP_REASSEMBLY		      0
+#define IP_FRAG			      0
+#define IP_FORWARD		      0
+#define LWIP_STATS		      0
 /* Makes IPCP ask for name servers; dns.c is not compiled, see pppline.c. */
 #define LWIP_DNS	 1
 #define LWIP_DNS_SECURE	 0
@@ -40,7 +50,7 @@
 #define PPPOE_SUPPORT	 0
 #define PPPOL2TP_SUPPORT 0
 #define PPP_IPV4_SUPPORT 1
-#define PPP_IPV6_SUPPORT 0
+#define PPP_IPV6_SUPPORT 1
 #define PAP_SUPPORT	 1
 #define CHAP_SUPPORT	 1
 #define MSCHAP_SUPPORT	 0
