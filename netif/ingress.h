@@ -31,6 +31,7 @@ enum ingress_flag {
 	INGRESS_FRAGMENT = 1 << 0, /* needs the others of its datagram */
 	INGRESS_LAST = 1 << 1,	   /* a fragment with no more after it */
 	INGRESS_GROUP = 1 << 2,	   /* IGMP or MLD */
+	INGRESS_ROUTER = 1 << 3,   /* a router's advertisement */
 };
 
 /* What a check has found out about a packet it accepts. Offsets in bytes. */

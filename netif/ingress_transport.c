@@ -194,7 +194,7 @@ static const uint8_t nd_option_min[] = {
 };
 _Static_assert(sizeof(nd_option_min) == ND_OPTION_COUNT, "one minimum an option");
 
-/* A prefix that hosts could take addresses from: lwIP takes any. */
+/* A prefix that can be a network's. */
 static bool nd_prefix_valid(const uint8_t *option)
 {
 	const uint8_t *prefix = option + 16;
@@ -257,6 +257,8 @@ static enum table_drop check_nd(const struct ingress_state *c, struct reader r,
 	reader_skip(&options, rule->min);
 	if (!nd_targets_valid(c, r) || !nd_options_valid(options, !ipv6_is_any(c->src)))
 		return TABLE_DROP_TRANSPORT;
+	if (r.at[0] == ICMPV6_ROUTER_ADVERT)
+		c->out->flags |= INGRESS_ROUTER;
 	return INGRESS_ACCEPTED;
 }
 

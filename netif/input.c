@@ -2,13 +2,15 @@
 /*
  * Theory of operation
  *
- * The one way into lwIP. A packet is checked where it lies; only what passes
- * costs an allocation, of exactly its length, so that a read past its end
- * shows under AddressSanitizer. Link headers have been taken off, and there is
- * headroom for new ones: lwIP answers some packets in place.
+ * The one way into lwIP, and to autoconf.c, which takes what routers advertise.
+ * A packet is checked where it lies; only what passes costs an allocation, of
+ * exactly its length, so that a read past its end shows under AddressSanitizer.
+ * Link headers have been taken off, and there is headroom for new ones: lwIP
+ * answers some packets in place.
  */
 #include "netif/input.h"
 
+#include "netif/autoconf.h"
 #include "netif/reassembly.h"
 #include "netif/time_wait.h"
 #include "netif/timers.h"
@@ -22,6 +24,10 @@
 static enum table_drop deliver(struct netif *inp, struct pbuf *p, const struct ingress_packet *info)
 {
 	p->if_idx = netif_get_index(inp);
+	if (info->flags & INGRESS_ROUTER) {
+		autoconf_input(inp, p, info);
+		return INGRESS_ACCEPTED;
+	}
 	time_wait_yield(p->payload, info);
 	ip_input(p, inp);
 	/* A query asks for reports some time later. */

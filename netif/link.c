@@ -11,9 +11,11 @@
  * quick: most failures are one process or device that comes back. What no retry
  * can mend (link_refuse()) is not tried again until link_reset().
  *
- * The netif exists from start to stop. While the link is not up the netif has
- * no descriptor and its link is down, but it keeps its addresses, and so the
- * sockets bound to them, until the driver reports others.
+ * The netif exists from start to stop. While the link is down the netif has no
+ * descriptor, but it keeps its addresses, and so the sockets bound to them,
+ * until the driver or a router reports others. Packets may flow before there
+ * is an address (DHCP, router advertisements): the link is negotiating then,
+ * and no route leads there.
  *
  * `changed` is called from an event of its own, never from within a step:
  * what it calls may come back here. A driver's callbacks come from the loop
@@ -143,6 +145,11 @@ static void log_step(const struct link *link, enum table_link_state from)
 		table_link_state_name(link->state), link->cause);
 }
 
+static bool is_up(const struct link *link)
+{
+	return link->state == TABLE_LINK_UP || link->state == TABLE_LINK_DEGRADED;
+}
+
 static void link_enter(struct link *link, enum table_link_state state,
 	enum table_link_reason reason, const char *cause)
 {
@@ -158,6 +165,8 @@ static void link_enter(struct link *link, enum table_link_state state,
 	event_del(link->timer);
 	if (row->deadline_ms)
 		timer_in(link->timer, row->deadline_ms);
+	link->route.is_waiting = !is_up(link);
+	route_update();
 	notify_soon(link);
 }
 
@@ -191,28 +200,59 @@ void link_modem_changed(struct link *link)
 	notify_soon(link);
 }
 
-/* What the configuration says goes before what the driver says. */
-static struct link_parameters merge(const struct link *link, const struct link_parameters *given)
+static void come_up(struct link *link)
 {
-	struct link_parameters p = *given;
+	const struct link_parameters *p = &link->current;
+	char cause[TABLE_CAUSE_MAX], text[ADDRESS_TEXT_MAX];
 
-	if (p.mtu == 0)
-		p.mtu = LINK_MTU_DEFAULT;
-	if (link->configured.n_dns > 0) {
-		memcpy(p.dns, link->configured.dns, sizeof(p.dns));
-		p.n_dns = link->configured.n_dns;
-	}
-	return p;
+	address_ip_text(p->address4.family ? &p->address4 : &p->addresses6[0], text);
+	snprintf(cause, sizeof(cause), "address %s", text);
+	link->n_opens++;
+	link_enter(link, TABLE_LINK_UP, TABLE_REASON_NONE, cause);
 }
 
-static int attach(struct link *link, int fd, uint32_t mtu)
+/* The parameters may be others now. */
+static void update(struct link *link)
 {
+	link_apply(link);
+	if (link_has_address(link)) {
+		if (is_up(link))
+			notify_soon(link);
+		else
+			come_up(link);
+	} else if (is_up(link)) {
+		link_fail(link, TABLE_REASON_ADDRESS, "the last address has expired");
+	} else if (link->state != TABLE_LINK_NEGOTIATING) {
+		link_enter(link, TABLE_LINK_NEGOTIATING, TABLE_REASON_NONE,
+			"waiting for an address");
+	}
+}
+
+static void on_autoconf(void *arg)
+{
+	update(arg);
+}
+
+static int attach(struct link *link, int fd)
+{
+	static const uint8_t none[AUTOCONF_ID_SIZE];
+	const struct link_parameters *p = &link->given;
 	int error;
 
-	error = ipif_set_mtu(&link->ipif, (uint16_t)mtu);
+	error = ipif_set_mtu(&link->ipif, (uint16_t)(p->mtu ? p->mtu : LINK_MTU_DEFAULT));
 	if (!error)
 		error = ipif_attach(&link->ipif, fd);
-	return error;
+	if (error)
+		return error;
+	if (p->asks_routers)
+		autoconf_start(&link->autoconf,
+			memcmp(p->interface_id, none, sizeof(none)) ? p->interface_id : NULL);
+	else
+		autoconf_forget(&link->autoconf);
+	/* Addresses first: the others hear of those that the netif then has. */
+	link_apply(link);
+	netif_set_link_up(&link->ipif.netif);
+	return 0;
 }
 
 void link_at_answered(struct link *link, const char *line, bool is_final)
@@ -228,12 +268,11 @@ void link_at_answered(struct link *link, const char *line, bool is_final)
 
 void link_ready(struct link *link, int fd, const struct link_parameters *parameters)
 {
-	struct link_parameters p = merge(link, parameters);
-	char cause[TABLE_CAUSE_MAX], text[ADDRESS_TEXT_MAX];
 	int error;
 
+	link->given = *parameters;
 	if (fd >= 0) {
-		error = attach(link, fd, p.mtu);
+		error = attach(link, fd);
 		if (error) {
 			evutil_closesocket(fd);
 			link_fail(link, TABLE_REASON_SYSTEM, "the packets' descriptor: %s",
@@ -241,19 +280,7 @@ void link_ready(struct link *link, int fd, const struct link_parameters *paramet
 			return;
 		}
 	}
-	link_apply(link, &p);
-	if (fd < 0) {
-		notify_soon(link);
-		return;
-	}
-	netif_set_link_up(&link->ipif.netif);
-	/* Routers are not asked: routes are given. */
-	link->ipif.netif.rs_count = 0;
-	route_update();
-	link->n_opens++;
-	address_ip_text(p.address4.family ? &p.address4 : &p.addresses6[0], text);
-	snprintf(cause, sizeof(cause), "address %s", text);
-	link_enter(link, TABLE_LINK_UP, TABLE_REASON_NONE, cause);
+	update(link);
 }
 
 /* What it is and whose SIM it has may be asked for in any state. */
@@ -270,6 +297,7 @@ static void forget_place(struct link *link)
 
 static void close_driver(struct link *link)
 {
+	autoconf_stop(&link->autoconf);
 	ipif_detach(&link->ipif);
 	route_update();
 	if (!link->is_open)
@@ -453,19 +481,14 @@ static int events_new(struct link *link, struct event_base *base)
 	return -ENOMEM;
 }
 
-/*
- * A locally administered MAC of its own for every run, and from it or at
- * random the interface part of the link-local address (RFC 4291 A, RFC 7217).
- */
-static void make_identity(struct link *link, uint8_t mac[INGRESS_MAC_SIZE])
+/* A locally administered MAC of its own for every run. */
+static void make_mac(uint8_t mac[INGRESS_MAC_SIZE])
 {
 	uint32_t random = stack_random();
 
 	mac[0] = 0x52;
 	mac[1] = 0x55;
 	memcpy(mac + 2, &random, 4);
-	link->interface_id[0] = stack_random();
-	link->interface_id[1] = stack_random();
 }
 
 static int netif_start(struct link *link, struct event_base *base)
@@ -480,13 +503,18 @@ static int netif_start(struct link *link, struct event_base *base)
 	};
 	int error;
 
-	make_identity(link, params.mac);
+	make_mac(params.mac);
 	error = ipif_init(&link->ipif, &params);
 	if (error)
 		return error;
-	netif_set_ip6_autoconfig_enabled(&link->ipif.netif, 0);
+	error = autoconf_init(&link->autoconf, base, &link->ipif.netif, on_autoconf, link);
+	if (error) {
+		ipif_fini(&link->ipif);
+		return error;
+	}
 	memset(&link->route, 0, sizeof(link->route));
 	link->route.netif = &link->ipif.netif;
+	link->route.is_waiting = true;
 	route_add(&link->route);
 	return 0;
 }
@@ -523,6 +551,7 @@ void link_stop(struct link *link)
 {
 	if (!link->base)
 		return;
+	autoconf_forget(&link->autoconf);
 	/* While packets still flow: peers are told. */
 	link_unapply(link);
 	ipif_detach(&link->ipif);
@@ -532,6 +561,7 @@ void link_stop(struct link *link)
 	if (link->state != TABLE_LINK_DOWN)
 		link_enter(link, TABLE_LINK_DOWN, TABLE_REASON_COMMAND, "stopped");
 	route_remove(&link->route);
+	autoconf_fini(&link->autoconf);
 	ipif_fini(&link->ipif);
 	events_free(link);
 	link->base = NULL;

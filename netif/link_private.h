@@ -5,6 +5,7 @@
 #ifndef NETIF_LINK_PRIVATE_H
 #define NETIF_LINK_PRIVATE_H
 
+#include "netif/autoconf.h"
 #include "netif/ipif.h"
 #include "netif/link.h"
 #include "netif/route.h"
@@ -31,10 +32,25 @@ struct link_parameters {
 	uint32_t mtu;
 	struct address address4, gateway4;
 	struct address addresses6[TABLE_LINK_ADDRESSES6];
+	uint8_t flags6[TABLE_LINK_ADDRESSES6]; /* of each, enum link_address_flag */
 	uint8_t n_addresses6;
 	uint8_t n_dns;
 	struct address gateway6;
 	struct address dns[TABLE_LINK_DNS];
+	/* address4 is not known yet: what the netif has stays meanwhile. */
+	bool is_pending4;
+	/* Routers tell addresses6, gateway6, MTU and DNS servers (autoconf.h). */
+	bool asks_routers;
+	/* IPv6 addresses are used once nobody else is known to (RFC 4862 5.4). */
+	bool detects_duplicates;
+	/* Of the link-local address and those by routers; zero: made up. */
+	uint8_t interface_id[AUTOCONF_ID_SIZE];
+};
+
+enum link_address_flag {
+	LINK_ADDRESS_DEPRECATED = 1 << 0,  /* for connections that have it (RFC 4862) */
+	LINK_ADDRESS_OFF_LINK = 1 << 1,	   /* its /64 is reached by the router */
+	LINK_ADDRESS_UNCONFIRMED = 1 << 2, /* of before; is no reason to be up */
 };
 
 /* What a modem says of network and signal; as in the table. */
@@ -87,6 +103,7 @@ struct link {
 	const struct link_driver *driver; /* NULL: key not seen yet */
 	void *driver_state;
 	struct link_parameters configured; /* by keys; what is set wins */
+	struct link_parameters given;	   /* by the driver, the latest */
 	struct link_parameters current;	   /* applied to the netif */
 	struct link_signal signal;	   /* the latest that is known */
 	struct table_modem modem;	   /* the latest that is known */
@@ -110,7 +127,7 @@ struct link {
 
 	struct ipif ipif;
 	struct route route;
-	uint32_t interface_id[2]; /* of the link-local address */
+	struct autoconf autoconf;
 
 	link_at_fn at_answer; /* NULL: no command of a user's is under way */
 	void *at_arg;
@@ -131,8 +148,9 @@ void link_signal(struct link *link, const struct link_signal *signal);
 void link_modem_changed(struct link *link);
 
 /*
- * The link is up. @fd, which carries packets, becomes the link's; -1 if only
- * @parameters have changed since.
+ * Packets flow. @fd, which carries them, becomes the link's; -1 if only
+ * @parameters have changed since. The link is up from its first address on,
+ * which may be one that routers advertise, and negotiating before.
  */
 void link_ready(struct link *link, int fd, const struct link_parameters *parameters);
 
@@ -151,11 +169,17 @@ void link_at_answered(struct link *link, const char *line, bool is_final);
 
 /* ---- link_address.c ---------------------------------------------------------- */
 
-/* Gives the netif what @parameters say; what is the same stays untouched. */
-void link_apply(struct link *link, const struct link_parameters *parameters);
+/*
+ * Gives the netif what configuration, driver and routers say, in this order of
+ * weight; what is the same stays untouched.
+ */
+void link_apply(struct link *link);
 
 /* Takes all addresses away. */
 void link_unapply(struct link *link);
+
+/* True if the link has an address by which others can reach it. */
+bool link_has_address(const struct link *link);
 
 /* ---- link_config.c ----------------------------------------------------------- */
 

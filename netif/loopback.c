@@ -152,7 +152,6 @@ static err_t netif_setup(struct netif *netif)
 	netif->output_ip6 = output6;
 	/* A whole UDP datagram, so that none is fragmented here. */
 	netif->mtu = 65535;
-	netif_set_ip6_autoconfig_enabled(netif, 0);
 	NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_DISABLE_ALL);
 	return ERR_OK;
 }
@@ -192,7 +191,6 @@ int loopback_init(struct event_base *base)
 	netif_set_up(&loopback.netif);
 	netif_set_link_up(&loopback.netif);
 	/* lwIP would look for routers here. */
-	loopback.netif.rs_count = 0;
 	return 0;
 }
 

@@ -70,8 +70,9 @@
 
 #define LWIP_IPV6_NUM_ADDRESSES	       4 /* link-local and three others */
 #define LWIP_IPV6_SCOPES	       1
-#define LWIP_IPV6_AUTOCONFIG	       1
-#define LWIP_IPV6_SEND_ROUTER_SOLICIT  1
+#define LWIP_IPV6_AUTOCONFIG	       0 /* autoconf.c */
+#define LWIP_IPV6_SEND_ROUTER_SOLICIT  0
+#define LWIP_IPV6_ADDRESS_LIFETIMES    1
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS  1
 #define LWIP_ND6_QUEUEING	       1
 #define MEMP_NUM_ND6_QUEUE	       64

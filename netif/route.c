@@ -28,9 +28,20 @@
 
 static struct route *routes;
 
+static const struct route *find(const struct netif *netif)
+{
+	const struct route *r = routes;
+
+	while (r && r->netif != netif)
+		r = r->next;
+	return r;
+}
+
 bool route_usable(const struct netif *netif)
 {
-	return netif_is_up(netif) && netif_is_link_up(netif);
+	const struct route *r = find(netif);
+
+	return netif_is_up(netif) && netif_is_link_up(netif) && !(r && r->is_waiting);
 }
 
 void route_add(struct route *route)
@@ -171,12 +182,8 @@ struct netif *route_ip6(const ip6_addr_t *src, const ip6_addr_t *dest)
 
 const ip6_addr_t *route_gateway6(struct netif *netif, const ip6_addr_t *dest)
 {
-	struct route *r;
+	const struct route *r = find(netif);
 
 	(void)dest;
-	for (r = routes; r; r = r->next) {
-		if (r->netif == netif)
-			return ip6_addr_isany(&r->gateway6) ? NULL : &r->gateway6;
-	}
-	return NULL;
+	return r && !ip6_addr_isany(&r->gateway6) ? &r->gateway6 : NULL;
 }

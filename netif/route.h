@@ -16,6 +16,7 @@ struct netif;
 struct route {
 	struct netif *netif;
 	ip6_addr_t gateway6; /* any: none */
+	bool is_waiting;     /* for an address: packets flow, but no route leads here */
 	struct route *next;
 };
 

@@ -55,7 +55,6 @@ static void set_up(enum ipif_framing framing)
 
 	memcpy(params.mac, mac, sizeof(mac));
 	ck_assert_int_eq(ipif_init(&ipif, &params), 0);
-	netif_set_ip6_autoconfig_enabled(&ipif.netif, 0);
 	IP4_ADDR(&ip, 10, 0, 2, 15);
 	IP4_ADDR(&mask, 255, 255, 255, 0);
 	IP4_ADDR(&gateway, 10, 0, 2, 2);
@@ -66,7 +65,6 @@ static void set_up(enum ipif_framing framing)
 	wire = pair[0];
 	ck_assert_int_eq(ipif_attach(&ipif, pair[1]), 0);
 	netif_set_link_up(&ipif.netif);
-	ipif.netif.rs_count = 0;
 	route.netif = &ipif.netif;
 	route_add(&route);
 	/* What it says of itself at first: ARP, group reports. */
