@@ -53,10 +53,17 @@ class Modem:
             self.log.seek(0)
             raise AssertionError(f"modem-sim: {self.log.read()}")
 
+    def tell(self, command):
+        """Returns the simulator's answer, pairs of what it counts."""
+        self.control.sendto(command.encode(), self.path)
+        answer = self.control.recv(1000).decode()
+        if answer.startswith("error"):
+            raise ValueError(f"modem-sim: {command}: {answer}")
+        return answer
+
     def do(self, command):
         """Returns how often the modem has been called, and reset."""
-        self.control.sendto(command.encode(), self.path)
-        words = self.control.recv(100).split()
+        words = self.tell(command).split()
         return int(words[1]), int(words[3])
 
     def counts(self):

@@ -3,9 +3,11 @@
  * Theory of operation
  *
  * A call connects one channel with a PPP server, lwIP's behind the same guard
- * as the client's, whose packets go to the network. It ends from either side:
- * call_end() takes PPP away without a word, PPP's own end is told to the
- * channel as NO CARRIER.
+ * as the client's. Its packets take a path to the network and another back,
+ * which may lose and delay them; what comes back waits for the serial line.
+ *
+ * A call ends from either side: call_end() takes PPP away without a word,
+ * PPP's own end is told to the channel as NO CARRIER.
  */
 #include "tests/modem-sim/call.h"
 
@@ -14,6 +16,7 @@
 #include "tests/modem-sim/command.h"
 #include "tests/modem-sim/modem.h"
 #include "tests/modem-sim/network.h"
+#include "tests/modem-sim/path.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -25,6 +28,7 @@ struct call {
 	struct event_base *base;
 	const struct options *options;
 	struct network *network;
+	struct path *sent, *received;
 	struct channel *channel; /* NULL: no call */
 	struct pppline *ppp;
 	struct in_addr address;
@@ -44,7 +48,7 @@ static void on_ppp_packet(const void *packet, size_t len, void *arg)
 	struct call *call = arg;
 
 	if (!call->is_dropping)
-		network_send(call->network, packet, len);
+		path_send(call->sent, packet, len);
 }
 
 static void on_ppp_up(const struct pppline_addresses *addresses, void *arg)
@@ -61,12 +65,31 @@ static void on_ppp_down(enum pppline_end end, void *arg)
 	channel_lose_carrier(call->channel);
 }
 
+static bool on_sent(const void *packet, size_t len, void *arg)
+{
+	struct call *call = arg;
+
+	network_send(call->network, packet, len);
+	return true;
+}
+
 static void on_network_packet(const void *packet, size_t len, void *arg)
 {
 	struct call *call = arg;
 
 	if (call->ppp && !call->is_dropping)
+		path_send(call->received, packet, len);
+}
+
+static bool on_received(const void *packet, size_t len, void *arg)
+{
+	struct call *call = arg;
+
+	if (call->channel && channel_is_busy(call->channel))
+		return false;
+	if (call->ppp)
 		pppline_send(call->ppp, packet, len);
+	return true;
 }
 
 void call_start(struct call *call, struct channel *channel)
@@ -105,6 +128,7 @@ void call_end(struct call *call)
 	pppline_free(call->ppp);
 	call->ppp = NULL;
 	call->channel = NULL;
+	path_clear(call->received);
 }
 
 struct channel *call_channel(const struct call *call)
@@ -116,6 +140,11 @@ void call_input(struct call *call, const void *bytes, size_t len)
 {
 	if (call->ppp)
 		pppline_input(call->ppp, bytes, len);
+}
+
+void call_resume(struct call *call)
+{
+	path_resume(call->received);
 }
 
 void call_terminate(struct call *call)
@@ -144,6 +173,16 @@ unsigned int call_count(const struct call *call)
 	return call->n_calls;
 }
 
+const struct path_counts *call_sent(const struct call *call)
+{
+	return path_counts(call->sent);
+}
+
+const struct path_counts *call_received(const struct call *call)
+{
+	return path_counts(call->received);
+}
+
 int call_dial(struct channel *channel, const char *args)
 {
 	struct call *call = channel->modem->call;
@@ -159,16 +198,21 @@ int call_dial(struct channel *channel, const char *args)
 struct call *call_new(struct event_base *base, const struct options *options)
 {
 	struct call *call = calloc(1, sizeof(*call));
+	struct path_params params = options->path;
 
 	if (!call)
 		return NULL;
 	call->base = base;
 	call->options = options;
 	call->address = options->address;
-	call->network = network_new(base, on_network_packet, call);
+	call->sent = path_new(base, &params, on_sent, call);
+	params.seed = ~params.seed;
+	call->received = path_new(base, &params, on_received, call);
+	if (call->sent && call->received)
+		call->network = network_new(base, on_network_packet, call);
 	if (call->network)
 		return call;
-	free(call);
+	call_free(call);
 	return NULL;
 }
 
@@ -176,7 +220,9 @@ void call_free(struct call *call)
 {
 	if (!call)
 		return;
-	call_end(call);
+	pppline_free(call->ppp);
 	network_free(call->network);
+	path_free(call->sent);
+	path_free(call->received);
 	free(call);
 }

@@ -13,6 +13,7 @@ struct call;
 struct channel;
 struct event_base;
 struct options;
+struct path_counts;
 
 /* No call yet. NULL with a message on stderr if the network cannot be had. */
 struct call *call_new(struct event_base *base, const struct options *options);
@@ -30,6 +31,9 @@ struct channel *call_channel(const struct call *call);
 /* Bytes from the host. */
 void call_input(struct call *call, const void *bytes, size_t len);
 
+/* The channel is no longer busy. */
+void call_resume(struct call *call);
+
 /* The network ends PPP in order. */
 void call_terminate(struct call *call);
 
@@ -41,6 +45,9 @@ void call_set_dropping(struct call *call, bool is_on);
 void call_set_answering(struct call *call, bool is_on);
 
 unsigned int call_count(const struct call *call);
+/* Of IP packets: from the host, and to it. */
+const struct path_counts *call_sent(const struct call *call);
+const struct path_counts *call_received(const struct call *call);
 
 /* ATD*99: whatever follows it. Returns how the command ends. */
 int call_dial(struct channel *channel, const char *args);

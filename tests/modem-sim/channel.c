@@ -115,6 +115,11 @@ void channel_write(struct channel *channel, const void *bytes, size_t len)
 	channel->carrier.write(bytes, len, channel->carrier.arg);
 }
 
+bool channel_is_busy(const struct channel *channel)
+{
+	return channel->carrier.is_busy(channel->carrier.arg);
+}
+
 void channel_say(struct channel *channel, const char *format, ...)
 {
 	char line[CHANNEL_LINE_MAX];

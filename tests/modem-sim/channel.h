@@ -18,6 +18,8 @@ struct modem;
 /* What carries the channel's bytes to the host. */
 struct channel_carrier {
 	void (*write)(const void *bytes, size_t len, void *arg);
+	/* Has more to send than it can at once; call_resume() when no longer. */
+	bool (*is_busy)(void *arg);
 	void *arg;
 };
 
@@ -64,6 +66,8 @@ void channel_say(struct channel *channel, const char *format, ...)
 
 /* A call's bytes to the host. */
 void channel_write(struct channel *channel, const void *bytes, size_t len);
+
+bool channel_is_busy(const struct channel *channel);
 
 /* The network has ended the call that the channel carries. */
 void channel_lose_carrier(struct channel *channel);

@@ -3,17 +3,20 @@
  * Theory of operation
  *
  * Each datagram is a command, its name and its arguments, found in a table.
- * It is answered, to whoever has bound an address, with how often the modem
- * has been called and reset, or with what is wrong with it.
+ * It is answered, to whoever has bound an address: with counts of calls, bytes
+ * and packets, or with what is wrong with it.
  */
 #include "tests/modem-sim/control.h"
 
 #include "tests/modem-sim/call.h"
 #include "tests/modem-sim/modem.h"
+#include "tests/modem-sim/path.h"
+#include "tests/modem-sim/port.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +144,22 @@ static int run(struct modem *modem, char *text)
 	return -1;
 }
 
+/* Words in pairs, the first two of which will always be these. */
+static void put_counts(const struct modem *modem, char *text, size_t size)
+{
+	const struct path_counts *sent = call_sent(modem->call);
+	const struct path_counts *received = call_received(modem->call);
+	uint64_t in, out;
+
+	port_count(modem->port, &in, &out);
+	snprintf(text, size,
+		"calls %u resets %u in %" PRIu64 " out %" PRIu64
+		" sent %u lost %u reordered %u received %u lost %u reordered %u dropped %u",
+		call_count(modem->call), modem->n_resets, in, out, sent->passed, sent->lost,
+		sent->reordered, received->passed, received->lost, received->reordered,
+		received->dropped);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *control = arg;
@@ -155,8 +174,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	text[n] = '\0';
 	if (run(control->modem, text) == 0)
-		snprintf(reply, sizeof(reply), "calls %u resets %u",
-			call_count(control->modem->call), control->modem->n_resets);
+		put_counts(control->modem, reply, sizeof(reply));
 	else
 		snprintf(reply, sizeof(reply), "error: no such command, or not with that");
 	/* Who has no address wants no answer. */

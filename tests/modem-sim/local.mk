@@ -27,6 +27,8 @@ modem_sim_SOURCES = \
 	tests/modem-sim/control.h \
 	tests/modem-sim/device.c \
 	tests/modem-sim/device.h \
+	tests/modem-sim/line.c \
+	tests/modem-sim/line.h \
 	tests/modem-sim/main.c \
 	tests/modem-sim/modem.c \
 	tests/modem-sim/modem.h \
@@ -34,6 +36,8 @@ modem_sim_SOURCES = \
 	tests/modem-sim/network.h \
 	tests/modem-sim/options.c \
 	tests/modem-sim/options.h \
+	tests/modem-sim/path.c \
+	tests/modem-sim/path.h \
 	tests/modem-sim/port.c \
 	tests/modem-sim/port.h \
 	tests/modem-sim/radio.c \

@@ -29,7 +29,7 @@ int modem_init(struct modem *modem, struct event_base *base, const struct option
 	modem->call = call_new(base, options);
 	if (!modem->call)
 		return -1;
-	modem->port = port_new(modem, options->path);
+	modem->port = port_new(modem, options->device);
 	if (!modem->port)
 		return -1;
 	modem->is_silent = options->start & START_SILENT;

@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_FULL 3
+#define TRIES_FULL    3
+#define QUEUE_DEFAULT 65536
+#define SEED_DEFAULT  1
+#define PERCENT	      10000 /* of a million */
 
 struct option_row {
 	const char *name, *value; /* value NULL: takes none */
@@ -70,6 +73,66 @@ static int take_address(struct options *options, const char *value)
 	return inet_pton(AF_INET, value, &options->address) == 1 ? 0 : -1;
 }
 
+static int take_number(const char *value, uint32_t *number)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	*number = (uint32_t)n;
+	return *value >= '0' && *value <= '9' && !*end && n <= UINT32_MAX ? 0 : -1;
+}
+
+static int take_percent(const char *value, uint32_t *of_a_million)
+{
+	char *end;
+	double percent = strtod(value, &end);
+
+	if (end == value || *end || !(percent >= 0 && percent <= 100))
+		return -1;
+	*of_a_million = (uint32_t)(percent * PERCENT + 0.5);
+	return 0;
+}
+
+static int take_rate(struct options *options, const char *value)
+{
+	return take_number(value, &options->line.bits_per_s);
+}
+
+static int take_line_delay(struct options *options, const char *value)
+{
+	return take_number(value, &options->line.delay_ms);
+}
+
+static int take_delay(struct options *options, const char *value)
+{
+	return take_number(value, &options->path.delay_ms);
+}
+
+static int take_loss(struct options *options, const char *value)
+{
+	return take_percent(value, &options->path.loss);
+}
+
+static int take_reorder(struct options *options, const char *value)
+{
+	return take_percent(value, &options->path.reorder);
+}
+
+static int take_queue(struct options *options, const char *value)
+{
+	return take_number(value, &options->path.queue_bytes);
+}
+
+static int take_seed(struct options *options, const char *value)
+{
+	uint32_t seed;
+
+	if (take_number(value, &seed) != 0)
+		return -1;
+	options->path.seed = seed;
+	return 0;
+}
+
 static unsigned int find_start(const char *name, size_t len)
 {
 	static const struct {
@@ -111,6 +174,13 @@ static const struct option_row rows[] = {
 	{ "user", "USER", take_user, "who may call" },
 	{ "password", "PASSWORD", take_password, "and the password" },
 	{ "address", "A.B.C.D", take_address, "that the caller gets" },
+	{ "rate", "BITS_PER_S", take_rate, "of the serial line" },
+	{ "line-delay", "MS", take_line_delay, "of the serial line, each way" },
+	{ "delay", "MS", take_delay, "of the network, each way" },
+	{ "loss", "PERCENT", take_loss, "of the packets, each way" },
+	{ "reorder", "PERCENT", take_reorder, "of the packets are overtaken, each way" },
+	{ "queue", "BYTES", take_queue, "that wait for the serial line" },
+	{ "seed", "N", take_seed, "another one, other packets are lost" },
 	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, silent" },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -132,20 +202,25 @@ int options_take(struct options *options, int argc, char **argv)
 {
 	int n;
 
-	*options = (struct options){ .tries = TRIES_FULL, .user = "", .password = "" };
+	*options = (struct options){
+		.tries = TRIES_FULL,
+		.user = "",
+		.password = "",
+		.path = { .queue_bytes = QUEUE_DEFAULT, .seed = SEED_DEFAULT },
+	};
 	take_address(options, "10.0.2.15");
 	for (int i = 1; i < argc; i += n) {
 		n = 1;
 		if (strncmp(argv[i], "--", 2) == 0)
 			n = take_option(options, argv[i] + 2, argv[i + 1]);
-		else if (!options->path)
-			options->path = argv[i];
+		else if (!options->device)
+			options->device = argv[i];
 		else
 			return -1;
 		if (n < 0)
 			return -1;
 	}
-	return options->path ? 0 : -1;
+	return options->device ? 0 : -1;
 }
 
 void options_usage(void)

@@ -5,6 +5,9 @@
 #ifndef TESTS_MODEM_SIM_OPTIONS_H
 #define TESTS_MODEM_SIM_OPTIONS_H
 
+#include "tests/modem-sim/line.h"
+#include "tests/modem-sim/path.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 
@@ -16,7 +19,7 @@ enum start {
 
 /* Texts point into argv. */
 struct options {
-	const char *path;	  /* of the terminal */
+	const char *device;	  /* the terminal's path */
 	const char *control_path; /* NULL: no control socket */
 	unsigned int start;	  /* bits of enum start */
 	const char *pin;	  /* NULL: the SIM asks for none */
@@ -25,6 +28,8 @@ struct options {
 	bool pap, chap; /* the caller must prove who it is */
 	const char *user, *password;
 	struct in_addr address; /* the caller's */
+	struct line_params line;
+	struct path_params path; /* of the network, each way */
 };
 
 /* Returns 0, or -1 when told something else than in options_usage(). */

@@ -2,14 +2,18 @@
 /*
  * Theory of operation
  *
- * The terminal's bytes are the channel's and the other way round. When the
- * host closes the port, Data Terminal Ready goes, which ends a call; a mode
- * that is left over from somebody else outlives it.
+ * Between the terminal and the channel there is a line in each direction. One
+ * that is busy holds back what can wait: the host's bytes stay in the terminal,
+ * a call's packets in their queue.
+ *
+ * When the host closes the port, Data Terminal Ready goes, which ends a call; a
+ * mode that is left over from somebody else outlives it.
  */
 #include "tests/modem-sim/port.h"
 
 #include "tests/modem-sim/call.h"
 #include "tests/modem-sim/channel.h"
+#include "tests/modem-sim/line.h"
 #include "tests/modem-sim/modem.h"
 #include "tests/modem-sim/terminal.h"
 
@@ -18,43 +22,107 @@
 struct port {
 	struct modem *modem;
 	struct terminal *terminal;
+	struct line *in, *out;
 	struct channel channel;
 };
 
-static void on_input(const uint8_t *bytes, size_t len, void *arg)
+/* ---- from the host ----------------------------------------------------------- */
+
+static void on_terminal_input(const uint8_t *bytes, size_t len, void *arg)
+{
+	struct port *port = arg;
+
+	line_write(port->in, bytes, len);
+	if (line_is_busy(port->in))
+		terminal_set_reading(port->terminal, false);
+}
+
+static void on_in_idle(void *arg)
+{
+	struct port *port = arg;
+
+	terminal_set_reading(port->terminal, true);
+}
+
+static void on_in_output(const uint8_t *bytes, size_t len, void *arg)
 {
 	struct port *port = arg;
 
 	channel_input(&port->channel, bytes, len);
 }
 
-static void on_closed(void *arg)
+static void on_terminal_closed(void *arg)
 {
 	struct port *port = arg;
 
+	line_clear(port->in);
+	line_clear(port->out);
 	if (call_channel(port->modem->call) == &port->channel)
 		channel_hang_up(&port->channel);
 	port->channel.line_len = 0;
 }
 
+/* ---- to the host ------------------------------------------------------------- */
+
 static void on_channel_write(const void *bytes, size_t len, void *arg)
+{
+	struct port *port = arg;
+
+	line_write(port->out, bytes, len);
+}
+
+static bool is_channel_busy(void *arg)
+{
+	const struct port *port = arg;
+
+	return line_is_busy(port->out) || terminal_is_busy(port->terminal);
+}
+
+static void on_out_output(const uint8_t *bytes, size_t len, void *arg)
 {
 	struct port *port = arg;
 
 	terminal_write(port->terminal, bytes, len);
 }
 
+static void on_out_idle(void *arg)
+{
+	struct port *port = arg;
+
+	call_resume(port->modem->call);
+}
+
+/* ---- life -------------------------------------------------------------------- */
+
+static int parts_new(struct port *port, const char *path)
+{
+	const struct terminal_handlers terminal = {
+		.input = on_terminal_input,
+		.closed = on_terminal_closed,
+		.drained = on_out_idle,
+		.arg = port,
+	};
+	const struct line_handlers in = { on_in_output, on_in_idle, port };
+	const struct line_handlers out = { on_out_output, on_out_idle, port };
+	const struct line_params *params = &port->modem->options->line;
+	const struct channel_carrier carrier = { on_channel_write, is_channel_busy, port };
+
+	port->terminal = terminal_new(port->modem->base, path, &terminal);
+	port->in = line_new(port->modem->base, params, &in);
+	port->out = line_new(port->modem->base, params, &out);
+	if (!port->terminal || !port->in || !port->out)
+		return -1;
+	return channel_init(&port->channel, port->modem, &carrier);
+}
+
 struct port *port_new(struct modem *modem, const char *path)
 {
 	struct port *port = calloc(1, sizeof(*port));
-	const struct terminal_handlers handlers = { on_input, on_closed, port };
-	const struct channel_carrier carrier = { on_channel_write, port };
 
 	if (!port)
 		return NULL;
 	port->modem = modem;
-	port->terminal = terminal_new(modem->base, path, &handlers);
-	if (port->terminal && channel_init(&port->channel, modem, &carrier) == 0)
+	if (parts_new(port, path) == 0)
 		return port;
 	port_free(port);
 	return NULL;
@@ -65,6 +133,8 @@ void port_free(struct port *port)
 	if (!port)
 		return;
 	channel_fini(&port->channel);
+	line_free(port->in);
+	line_free(port->out);
 	terminal_free(port->terminal);
 	free(port);
 }
@@ -77,6 +147,8 @@ int port_plug(struct port *port)
 void port_unplug(struct port *port)
 {
 	channel_reset(&port->channel);
+	line_clear(port->in);
+	line_clear(port->out);
 	terminal_unplug(port->terminal);
 }
 
@@ -94,4 +166,10 @@ void port_announce(struct port *port, const char *line)
 {
 	if (port->channel.mode == CHANNEL_COMMAND)
 		channel_say(&port->channel, "%s", line);
+}
+
+void port_count(const struct port *port, uint64_t *in, uint64_t *out)
+{
+	*in = line_count(port->in);
+	*out = line_count(port->out);
 }

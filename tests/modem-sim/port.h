@@ -5,6 +5,8 @@
 #ifndef TESTS_MODEM_SIM_PORT_H
 #define TESTS_MODEM_SIM_PORT_H
 
+#include <stdint.h>
+
 struct modem;
 struct port;
 
@@ -24,5 +26,8 @@ void port_start_in_data(struct port *port);
 
 /* A line that nobody asked for, if the port takes commands. */
 void port_announce(struct port *port, const char *line);
+
+/* Bytes from the host and to it. */
+void port_count(const struct port *port, uint64_t *in, uint64_t *out);
 
 #endif

@@ -25,6 +25,7 @@
 /* How often a port that nobody has open is looked at. */
 #define REOPENED_MS 20
 #define QUEUE_MAX   (1u << 20)
+#define QUEUE_BUSY  8192
 #define READ_MAX    4096
 
 struct terminal {
@@ -35,6 +36,7 @@ struct terminal {
 	struct event *readable, *writable, *reopened;
 	struct evbuffer *queue;
 	bool was_opened; /* this pseudo-terminal */
+	bool is_paused;
 };
 
 static int fail(const char *what)
@@ -55,9 +57,19 @@ static void flush(struct terminal *terminal)
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
+	struct terminal *terminal = arg;
+
 	(void)fd;
 	(void)what;
-	flush(arg);
+	flush(terminal);
+	if (evbuffer_get_length(terminal->queue) == 0)
+		terminal->handlers.drained(terminal->handlers.arg);
+}
+
+static void watch(struct terminal *terminal)
+{
+	if (terminal->readable && !terminal->is_paused)
+		event_add(terminal->readable, NULL);
 }
 
 static void close_master(struct terminal *terminal)
@@ -95,7 +107,7 @@ static void on_reopened(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	event_add(terminal->readable, NULL);
+	watch(terminal);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -155,8 +167,8 @@ int terminal_plug(struct terminal *terminal)
 	terminal->writable = event_new(terminal->base, master, EV_WRITE, on_writable, terminal);
 	if (!terminal->readable || !terminal->writable)
 		return fail("libevent");
-	event_add(terminal->readable, NULL);
-	terminal->was_opened = false;
+	terminal->was_opened = terminal->is_paused = false;
+	watch(terminal);
 	return 0;
 }
 
@@ -178,7 +190,22 @@ void terminal_write(struct terminal *terminal, const void *bytes, size_t len)
 	if (terminal->master < 0 || evbuffer_get_length(terminal->queue) + len > QUEUE_MAX)
 		return;
 	evbuffer_add(terminal->queue, bytes, len);
-	flush(terminal);
+	if (evbuffer_get_length(terminal->queue) == len)
+		flush(terminal);
+}
+
+bool terminal_is_busy(const struct terminal *terminal)
+{
+	return evbuffer_get_length(terminal->queue) > QUEUE_BUSY;
+}
+
+void terminal_set_reading(struct terminal *terminal, bool is_on)
+{
+	terminal->is_paused = !is_on;
+	if (is_on)
+		watch(terminal);
+	else if (terminal->readable)
+		event_del(terminal->readable);
 }
 
 struct terminal *terminal_new(struct event_base *base, const char *path,

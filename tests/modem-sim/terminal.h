@@ -16,6 +16,8 @@ struct terminal_handlers {
 	void (*input)(const uint8_t *bytes, size_t len, void *arg);
 	/* Nobody has the port open any more: Data Terminal Ready has gone. */
 	void (*closed)(void *arg);
+	/* The host has read all that had to wait; from the loop. */
+	void (*drained)(void *arg);
 	void *arg;
 };
 
@@ -32,5 +34,10 @@ bool terminal_is_plugged(const struct terminal *terminal);
 
 /* What is written while nobody reads waits, up to a bound, and is dropped beyond. */
 void terminal_write(struct terminal *terminal, const void *bytes, size_t len);
+/* Much waits to be read: whoever can wait should, for `drained`. */
+bool terminal_is_busy(const struct terminal *terminal);
+
+/* Whether the host's bytes are taken, or wait in the port. */
+void terminal_set_reading(struct terminal *terminal, bool is_on);
 
 #endif
