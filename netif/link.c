@@ -9,7 +9,9 @@
  * itself after a back-off that doubles from one second to five minutes, give or
  * take a tenth, lest a field of gateways dials in step. The first retry is
  * quick: most failures are one process or device that comes back. What no retry
- * can mend (link_refuse()) is not tried again until link_reset().
+ * can mend (link_refuse()) is not tried again before somebody asks for it
+ * (link_up(), link_reset()), and what was taken down (link_down()) not before
+ * link_up().
  *
  * The netif exists from start to stop. While the link is down the netif has no
  * descriptor, but it keeps its addresses, and so the sockets bound to them,
@@ -84,6 +86,8 @@ static const struct table_modem no_modem = {
 	.voice_registration = TABLE_MODEM_UNKNOWN,
 	.access_technology = TABLE_MODEM_UNKNOWN,
 	.functionality = TABLE_MODEM_UNKNOWN,
+	.ip_type = TABLE_MODEM_UNKNOWN,
+	.authentication = TABLE_MODEM_UNKNOWN,
 	.reject_cause = TABLE_MODEM_UNKNOWN,
 	.area_code = TABLE_MODEM_UNKNOWN,
 	.cell_id = TABLE_MODEM_UNKNOWN,
@@ -309,6 +313,18 @@ static void close_driver(struct link *link)
 	link_at_answered(link, "the link went down", true);
 }
 
+static void try_in(struct link *link, uint32_t delay_ms)
+{
+	link->retry_ns = stack_now_ns() + (uint64_t)delay_ms * 1000000;
+	timer_in(link->timer, delay_ms);
+}
+
+static void try_never(struct link *link)
+{
+	link->retry_ns = 0;
+	event_del(link->timer);
+}
+
 static void go_down(struct link *link, enum table_link_reason reason, const char *cause)
 {
 	if (link->state == TABLE_LINK_UP && stack_now_ns() - link->since_ns >= STABLE_NS)
@@ -318,7 +334,7 @@ static void go_down(struct link *link, enum table_link_reason reason, const char
 		link_enter(link, TABLE_LINK_DOWN, reason, cause);
 	link->n_failures++;
 	link->step = next_step(link);
-	timer_in(link->timer, backoff_ms(link));
+	try_in(link, backoff_ms(link));
 }
 
 void link_fail(struct link *link, enum table_link_reason reason, const char *format, ...)
@@ -336,7 +352,7 @@ void link_refuse(struct link *link, enum table_link_reason reason, const char *c
 {
 	go_down(link, reason, cause);
 	link->is_refused = true;
-	event_del(link->timer);
+	try_never(link);
 	log_error("link %s: not tried again before its configuration is changed: %s", link->name,
 		cause);
 }
@@ -352,6 +368,8 @@ static void open_driver(struct link *link)
 	else
 		snprintf(cause, sizeof(cause), "retry %u", link->n_failures);
 	link->is_refused = false;
+	link->retry_ns = 0;
+	link->n_tries++;
 	link_enter(link, TABLE_LINK_OPENING, TABLE_REASON_NONE, cause);
 	link->is_open = true;
 	link->driver->open(link);
@@ -537,6 +555,9 @@ int link_start(struct link *link, struct event_base *base, link_changed_fn chang
 	link->changed_arg = arg;
 	link->since_ns = stack_now_ns();
 	link->n_failures = 0;
+	link->n_tries = 0;
+	link->retry_ns = 0;
+	link->is_held = false;
 	link->signal = no_signal;
 	link->modem = no_modem;
 	snprintf(link->cause, sizeof(link->cause), "not started yet");
@@ -571,7 +592,42 @@ void link_reset(struct link *link, const char *cause)
 {
 	if (!link->base)
 		return;
+	if (link->is_held)
+		return;
 	/* Asked for: no failure, so no back-off. */
+	link->n_failures = 0;
+	go_down(link, TABLE_REASON_COMMAND, cause);
+	link->step = TABLE_STEP_RESET;
+}
+
+void link_up(struct link *link, const char *cause)
+{
+	if (!link->base || link->state != TABLE_LINK_DOWN)
+		return;
+	link->is_held = false;
+	link->is_refused = false;
+	link->n_failures = 0;
+	link->step = TABLE_STEP_REDIAL;
+	link_enter(link, TABLE_LINK_DOWN, TABLE_REASON_COMMAND, cause);
+	try_in(link, 0);
+}
+
+void link_down(struct link *link, const char *cause)
+{
+	if (!link->base || link->is_held)
+		return;
+	link->is_held = true;
+	link->is_refused = false;
+	close_driver(link);
+	link->n_failures = 0;
+	link_enter(link, TABLE_LINK_DOWN, TABLE_REASON_COMMAND, cause);
+	try_never(link);
+}
+
+void link_redial(struct link *link, const char *cause)
+{
+	if (!link->base || link->is_held)
+		return;
 	link->n_failures = 0;
 	go_down(link, TABLE_REASON_COMMAND, cause);
 }
@@ -668,5 +724,7 @@ void link_describe(const struct link *link, struct table_link *out)
 	out->reason = (uint8_t)link->reason;
 	out->step = (uint8_t)link->step;
 	out->is_refused = link->is_refused;
+	out->redials = link->n_tries > 0 ? link->n_tries - 1 : 0;
+	out->retry_ns = link->retry_ns;
 	out->modem = link->modem;
 }

@@ -57,10 +57,18 @@ int link_start(struct link *link, struct event_base *base, link_changed_fn chang
 void link_stop(struct link *link);
 
 /*
- * For tests and `reset`: restarts the device or the helper process. The link
- * goes down and comes up again; sockets live on.
+ * Takes the link down and brings it up again, as soon as it can be: by what it
+ * was told meanwhile, or by restarting the device (a modem: AT+CFUN=1,1).
+ * Sockets live on. A link that was taken down by link_down() stays down.
  */
+void link_redial(struct link *link, const char *cause);
 void link_reset(struct link *link, const char *cause);
+
+/* Takes the link down until link_up(). Sockets live on, as at any failure. */
+void link_down(struct link *link, const char *cause);
+
+/* A link that is down, for whatever reason, is tried at once. */
+void link_up(struct link *link, const char *cause);
 
 /* @is_final: @line is the result ("OK", "ERROR", ...), and the last call. */
 typedef void (*link_at_fn)(const char *line, bool is_final, void *arg);

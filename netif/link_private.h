@@ -120,8 +120,11 @@ struct link {
 	char cause[TABLE_CAUSE_MAX];
 	enum table_link_step step; /* how the present try began, or the next begins */
 	bool is_refused;	   /* not tried again before something changes */
+	bool is_held;		   /* taken down, and not to come up before link_up() */
 	uint64_t since_ns;
+	uint64_t retry_ns; /* when it is tried next; 0: no try is due */
 	unsigned int n_failures; /* in a row */
+	uint32_t n_tries;	 /* since the start */
 	uint32_t n_opens;	 /* that a driver has succeeded in */
 	bool is_open;		 /* the driver has been opened, not closed */
 
@@ -161,7 +164,8 @@ void link_ready(struct link *link, int fd, const struct link_parameters *paramet
 void link_fail(struct link *link, enum table_link_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* As link_fail(), but it is not tried again until link_reset() or a new start. */
+/* As link_fail(), but it is not tried again before link_up(), link_reset() or
+ * a new start. */
 void link_refuse(struct link *link, enum table_link_reason reason, const char *cause);
 
 /* What the modem has answered to link_at(); @is_final as there. */

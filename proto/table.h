@@ -164,7 +164,9 @@ struct table_modem {
 	int8_t voice_registration; /* <stat> of +CREG */
 	int8_t access_technology;  /* <AcT> of +COPS */
 	int8_t functionality;	   /* <fun> of +CFUN */
-	uint8_t reserved[3];
+	int8_t ip_type;		   /* that is asked for: 0 IPv4, 1 IPv6, 2 both */
+	int8_t authentication;	   /* that is offered: 0 none, 1 PAP, 2 CHAP, 3 both */
+	uint8_t reserved;
 	int32_t reject_cause; /* <reject_cause> of the registration */
 	int32_t area_code;    /* <lac> or <tac> */
 	int64_t cell_id;      /* <ci> */
@@ -175,6 +177,7 @@ struct table_modem {
 	char imei[20];
 	char imsi[16];
 	char iccid[24];
+	char apn[104]; /* that is asked for */
 };
 
 struct table_link {
@@ -205,6 +208,9 @@ struct table_link {
 	uint8_t step;				      /* enum table_link_step, of the latest try */
 	uint8_t is_refused;			      /* not tried again before something changes */
 	uint8_t reserved[5];
+	uint64_t retry_ns; /* CLOCK_MONOTONIC of the next try, 0: none is due */
+	uint32_t redials;  /* tries since the start, but for the first */
+	uint32_t reserved2;
 	struct table_modem modem;
 };
 

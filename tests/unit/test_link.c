@@ -251,6 +251,65 @@ START_TEST(link_reset_restarts_at_once)
 }
 END_TEST
 
+START_TEST(link_taken_down_stays_down_until_told)
+{
+	struct table_link t = { 0 };
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	link_down(one, "asked for");
+	ck_assert_int_eq(fake_of(one)->n_closes, 1);
+	link_reset(one, "not now");
+	link_redial(one, "not now");
+	run_for(300);
+	link_describe(one, &t);
+	ck_assert_int_eq(t.state, TABLE_LINK_DOWN);
+	ck_assert_int_eq(t.reason, TABLE_REASON_COMMAND);
+	ck_assert_str_eq(t.cause, "asked for");
+	ck_assert_uint_eq(t.retry_ns, 0);
+	link_up(one, "asked for");
+	ck_assert(run_until(is_up, one, 10000));
+	link_describe(one, &t);
+	ck_assert_uint_eq(t.redials, 1);
+}
+END_TEST
+
+START_TEST(link_that_waits_for_its_next_try_is_taken_down)
+{
+	struct table_link t = { 0 };
+
+	fake_of(one)->refuses = true;
+	start(one);
+	run_for(10);
+	link_describe(one, &t);
+	ck_assert_uint_gt(t.retry_ns, 0);
+	link_down(one, "asked for");
+	run_for(300);
+	link_describe(one, &t);
+	ck_assert_int_eq(fake_of(one)->n_opens, 1);
+	ck_assert_int_eq(t.reason, TABLE_REASON_COMMAND);
+	ck_assert_uint_eq(t.retry_ns, 0);
+}
+END_TEST
+
+START_TEST(link_refused_is_tried_again_when_told)
+{
+	struct table_link t = { 0 };
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	link_refuse(one, TABLE_REASON_SIM_PIN, "no PIN");
+	run_for(300);
+	link_describe(one, &t);
+	ck_assert(t.is_refused);
+	ck_assert_uint_eq(t.retry_ns, 0);
+	link_up(one, "asked for");
+	ck_assert(run_until(is_up, one, 10000));
+	link_describe(one, &t);
+	ck_assert(!t.is_refused);
+}
+END_TEST
+
 START_TEST(link_negotiating_that_fails_goes_down)
 {
 	fake_of(one)->negotiates = true;
@@ -529,6 +588,9 @@ int main(void)
 	tcase_add_test(life, link_that_is_refused_tries_with_growing_pauses);
 	tcase_add_test(life, link_whose_device_closes_comes_up_again);
 	tcase_add_test(life, link_reset_restarts_at_once);
+	tcase_add_test(life, link_taken_down_stays_down_until_told);
+	tcase_add_test(life, link_that_waits_for_its_next_try_is_taken_down);
+	tcase_add_test(life, link_refused_is_tried_again_when_told);
 	tcase_add_test(life, link_negotiating_that_fails_goes_down);
 	tcase_add_test(life, link_counters_that_move_are_told_once_a_second);
 	tcase_add_test(life, link_with_the_same_address_keeps_connections);
