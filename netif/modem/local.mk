@@ -42,6 +42,12 @@ noinst_LTLIBRARIES += libmodem.la
 libmodem_la_SOURCES = \
 	netif/modem/at.c \
 	netif/modem/at.h \
+	netif/modem/cmux.c \
+	netif/modem/cmux.h \
+	netif/modem/cmux_control.c \
+	netif/modem/cmux_frame.c \
+	netif/modem/cmux_frame.h \
+	netif/modem/cmux_private.h \
 	netif/modem/fields.c \
 	netif/modem/fields.h \
 	netif/modem/guard.c \
