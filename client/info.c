@@ -147,6 +147,8 @@ static void public_link(struct usocket_link_info *out, const struct table_link *
 		.rsrp_dbm = record->rsrp_dbm,
 		.rsrq_db = record->rsrq_db,
 		.sinr_db = record->sinr_db,
+		.metric = record->metric,
+		.rank = record->rank,
 	};
 	COPY_TEXT(out->name, record->name);
 	COPY_TEXT(out->driver, record->driver);

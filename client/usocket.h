@@ -489,10 +489,15 @@ enum usocket_link_state {
 #define USOCKET_LINK_DROPS	9
 #define USOCKET_SIGNAL_UNKNOWN	INT16_MIN
 
+/* Bits of usocket_link_info's is_default. */
+#define USOCKET_DEFAULT_IPV4 1
+#define USOCKET_DEFAULT_IPV6 2
+
 /* One link. */
 struct usocket_link_info {
 	uint32_t index;
 	uint8_t state; /* enum usocket_link_state */
+	/* USOCKET_DEFAULT_: what is not bound leaves by this link, by family. */
 	uint8_t is_default;
 	uint8_t n_addresses6;
 	uint8_t n_dns;
@@ -514,6 +519,9 @@ struct usocket_link_info {
 	char operator_name[32];			      /* 3GPP TS 27.007 +COPS; empty: unknown */
 	char radio[16];				      /* access technology; empty: unknown */
 	int16_t rssi_dbm, rsrp_dbm, rsrq_db, sinr_db; /* or SIGNAL_UNKNOWN */
+	uint32_t metric;			      /* as configured: the lowest goes first */
+	uint32_t rank;				      /* among the links that can send, from 1;
+							 0: it cannot */
 };
 
 /*

@@ -10,6 +10,8 @@
  * A link tells of every change, its counters included. All of it goes into
  * the connection table; sockets, resolver and watchers hear only of what
  * matters to them, told apart by comparing with the record published before.
+ * A change of one link can move the others up or down in the order of routes,
+ * of which they know nothing themselves, so their records are looked at too.
  */
 #include "daemon/usocketd.h"
 
@@ -32,6 +34,11 @@
 
 /* ---- links ----------------------------------------------------------------- */
 
+static bool standings_differ(const struct table_link *a, const struct table_link *b)
+{
+	return a->is_default != b->is_default || a->rank != b->rank;
+}
+
 static bool addresses_differ(const struct table_link *a, const struct table_link *b)
 {
 	return memcmp(&a->address4, &b->address4, sizeof(a->address4)) != 0 ||
@@ -40,7 +47,7 @@ static bool addresses_differ(const struct table_link *a, const struct table_link
 		memcmp(a->addresses6, b->addresses6, sizeof(a->addresses6)) != 0 ||
 		memcmp(&a->gateway6, &b->gateway6, sizeof(a->gateway6)) != 0 ||
 		memcmp(a->dns, b->dns, sizeof(a->dns)) != 0 || a->mtu != b->mtu ||
-		a->is_default != b->is_default;
+		standings_differ(a, b);
 }
 
 static bool states_differ(const struct table_link *a, const struct table_link *b)
@@ -69,12 +76,20 @@ static void link_record_changed(struct usocketd *daemon, uint32_t index)
 		watchers_link_changed(daemon->watchers, index);
 }
 
+static bool has_moved(const struct usocketd *daemon, uint32_t index)
+{
+	struct table_link now = { 0 };
+
+	link_describe(daemon->links[index], &now);
+	return standings_differ(&now, &daemon->link_records[index]);
+}
+
 static void on_link_changed(struct link *link, void *arg)
 {
 	struct usocketd *daemon = arg;
 
 	for (uint32_t i = 0; i < daemon->n_links; i++) {
-		if (daemon->links[i] == link)
+		if (daemon->links[i] == link || has_moved(daemon, i))
 			link_record_changed(daemon, i);
 	}
 }

@@ -13,6 +13,10 @@
  * TCP expects of a full link. Copies, because lwIP does not retransmit a
  * segment whose pbuf somebody holds.
  *
+ * lwIP remembers the neighbour of each IPv6 destination, whichever netif that
+ * was on. With several links this is wrong as soon as the route changes, so on
+ * Ethernet it is asked for neighbours only, never for what is behind them.
+ *
  * A descriptor that fails is reported from the loop, never from within lwIP's
  * output: the owner will take the netif down, and lwIP is in the middle of
  * using it.
@@ -264,7 +268,7 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest
 	if (divert(netif, p, route_owner6(dest)))
 		return ERR_OK;
 	if (ipif->params.framing == IPIF_FRAMING_ETHERNET && ipif->fd >= 0)
-		return ethip6_output(netif, p, dest);
+		return ethip6_output(netif, p, route_next_hop6(netif, dest));
 	return send_message(ipif, p);
 }
 

@@ -170,6 +170,7 @@ static void link_enter(struct link *link, enum table_link_state state,
 	if (row->deadline_ms)
 		timer_in(link->timer, row->deadline_ms);
 	link->route.is_waiting = !is_up(link);
+	link->route.is_degraded = state == TABLE_LINK_DEGRADED;
 	route_update();
 	notify_soon(link);
 }
@@ -462,8 +463,10 @@ struct link *link_new(const char *name)
 
 	assert(is_name_valid(name));
 	link = calloc(1, sizeof(*link));
-	if (link)
-		snprintf(link->name, sizeof(link->name), "%s", name);
+	if (!link)
+		return NULL;
+	snprintf(link->name, sizeof(link->name), "%s", name);
+	link->metric = LINK_METRIC_DEFAULT;
 	return link;
 }
 
@@ -533,6 +536,7 @@ static int netif_start(struct link *link, struct event_base *base)
 	memset(&link->route, 0, sizeof(link->route));
 	link->route.netif = &link->ipif.netif;
 	link->route.is_waiting = true;
+	link->route.metric = link->metric;
 	route_add(&link->route);
 	return 0;
 }
@@ -679,6 +683,18 @@ struct netif *link_netif(const struct link *link)
 	return link->base ? (struct netif *)&link->ipif.netif : NULL;
 }
 
+static void describe_route(const struct link *link, struct table_link *out)
+{
+	out->metric = link->metric;
+	if (!link->base)
+		return;
+	out->rank = (uint8_t)route_rank(&link->route);
+	if (route_is_default4(&link->route))
+		out->is_default |= TABLE_DEFAULT_IPV4;
+	if (route_is_default6(&link->route))
+		out->is_default |= TABLE_DEFAULT_IPV6;
+}
+
 static void describe_counters(const struct link *link, struct table_link *out)
 {
 	const struct ipif_counters *c = &link->ipif.counters;
@@ -700,7 +716,7 @@ void link_describe(const struct link *link, struct table_link *out)
 	out->sequence = sequence;
 	out->used = 1;
 	out->state = (uint8_t)link->state;
-	out->is_default = link->base && netif_default == &link->ipif.netif;
+	describe_route(link, out);
 	memcpy(out->name, link->name, sizeof(out->name));
 	if (link->driver)
 		snprintf(out->driver, sizeof(out->driver), "%s", link->driver->name);

@@ -229,6 +229,7 @@ static void apply(struct link *link, const struct link_parameters *p)
 	stack_address_change_end();
 	link->current = *p;
 	keep_valid(&link->current, &link->ipif.netif);
+	route_update();
 	/* The addresses' multicast groups are to be reported. */
 	timers_groups_changed();
 }

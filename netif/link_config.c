@@ -100,6 +100,19 @@ static int set_mtu(struct link *link, const char *value, char *error, size_t siz
 	return 0;
 }
 
+static int set_metric(struct link *link, const char *value, char *error, size_t size)
+{
+	long metric;
+
+	if (link_parse_number(value, 0, LINK_METRIC_MAX, &metric) != 0) {
+		snprintf(error, size, "metric is a number from 0 to %d, the lowest goes first",
+			LINK_METRIC_MAX);
+		return -EINVAL;
+	}
+	link->metric = (uint32_t)metric;
+	return 0;
+}
+
 static int add_dns(const char *text, void *arg)
 {
 	struct link_parameters *p = arg;
@@ -125,6 +138,7 @@ static int set_dns(struct link *link, const char *value, char *error, size_t siz
 
 const struct link_key link_common_keys[] = {
 	{ "dns", set_dns },
+	{ "metric", set_metric },
 	{ "mtu", set_mtu },
 	{ NULL, NULL },
 };

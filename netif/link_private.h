@@ -21,8 +21,11 @@ struct event;
 struct event_base;
 struct link;
 
-#define LINK_MTU_MIN	 1280 /* RFC 8200 5 */
-#define LINK_MTU_DEFAULT 1500
+#define LINK_MTU_MIN	    1280 /* RFC 8200 5 */
+#define LINK_MTU_DEFAULT    1500
+
+#define LINK_METRIC_DEFAULT 100
+#define LINK_METRIC_MAX	    9999
 
 /*
  * What a link is given by its driver when it comes up. In addresses, the port
@@ -105,6 +108,7 @@ struct link {
 	struct link_parameters configured; /* by keys; what is set wins */
 	struct link_parameters given;	   /* by the driver, the latest */
 	struct link_parameters current;	   /* applied to the netif */
+	uint32_t metric;		   /* configured: the lowest link goes first */
 	struct link_signal signal;	   /* the latest that is known */
 	struct table_modem modem;	   /* the latest that is known */
 

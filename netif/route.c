@@ -10,12 +10,19 @@
  * - A packet from a bound address goes by the netif that has it. If that link
  *   is down while another is up, it still goes there and is refused: leaving
  *   by the other with this source would be worse than failing.
- * - An IPv6 packet to elsewhere goes by the first usable link that has an
- *   address other than link-local.
+ * - A packet to a link's own network goes by that link; of several the one
+ *   with the longest prefix, then the better one.
+ * - Any other goes by the best link that can send and has an address of its
+ *   family, other than link-local.
  *
- * Anything else is lwIP's: networks, then netif_default, which is kept at the
- * first usable link in the order of the configuration. When no link is up
- * there is no route, and a connect fails at once.
+ * Which of two links is better is said in one place, is_better(): one that
+ * works before one that is degraded, then the lower metric, then the order in
+ * which they were added, which is that of the list. Nothing is remembered of
+ * earlier choices, so a better link that returns is used at once, while the
+ * connections of the other stay where their address is.
+ *
+ * netif_default is what lwIP, and an address without its scope, fall back to.
+ * When no link is up there is no route, and a connect fails at once.
  */
 #include "netif/route.h"
 
@@ -44,6 +51,50 @@ bool route_usable(const struct netif *netif)
 	return netif_is_up(netif) && netif_is_link_up(netif) && !(r && r->is_waiting);
 }
 
+static bool has_address4(const struct route *r)
+{
+	return !ip4_addr_isany(netif_ip4_addr(r->netif));
+}
+
+static bool has_address6(const struct route *r)
+{
+	const struct netif *netif = r->netif;
+	int i;
+
+	for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+		if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
+			!ip6_addr_islinklocal(netif_ip6_addr(netif, i)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_any(const struct route *r)
+{
+	(void)r;
+	return true;
+}
+
+/* Of two that can send; the earlier of equals stays. */
+static bool is_better(const struct route *a, const struct route *b)
+{
+	if (a->is_degraded != b->is_degraded)
+		return b->is_degraded;
+	return a->metric < b->metric;
+}
+
+/* The best that can send and for which @fits, or NULL. */
+static struct route *find_best(bool (*fits)(const struct route *r))
+{
+	struct route *r, *best = NULL;
+
+	for (r = routes; r; r = r->next) {
+		if (route_usable(r->netif) && fits(r) && (!best || is_better(r, best)))
+			best = r;
+	}
+	return best;
+}
+
 void route_add(struct route *route)
 {
 	struct route **at;
@@ -68,13 +119,41 @@ void route_remove(struct route *route)
 
 void route_update(void)
 {
-	struct route *r;
+	struct route *r = find_best(has_address4);
 
-	for (r = routes; r && !route_usable(r->netif); r = r->next)
-		;
+	if (!r)
+		r = find_best(is_any);
 	if (!r)
 		r = routes;
 	netif_set_default(r ? r->netif : NULL);
+}
+
+unsigned int route_rank(const struct route *route)
+{
+	unsigned int rank = 1;
+	bool is_before = true;
+	struct route *r;
+
+	if (!route_usable(route->netif))
+		return 0;
+	for (r = routes; r; r = r->next) {
+		if (r == route)
+			is_before = false;
+		else if (route_usable(r->netif) &&
+			(is_better(r, route) || (is_before && !is_better(route, r))))
+			rank++;
+	}
+	return rank;
+}
+
+bool route_is_default4(const struct route *route)
+{
+	return find_best(has_address4) == route;
+}
+
+bool route_is_default6(const struct route *route)
+{
+	return find_best(has_address6) == route;
 }
 
 struct netif *route_owner4(const ip4_addr_t *ip)
@@ -118,45 +197,81 @@ static struct netif *from_owner(struct netif *owner)
 	return NULL;
 }
 
+static unsigned int network_bits4(const struct route *r, const ip4_addr_t *dest)
+{
+	const ip4_addr_t *mask = netif_ip4_netmask(r->netif);
+
+	if (!has_address4(r))
+		return 0;
+	/* The other end of a point-to-point link. */
+	if (!(r->netif->flags & NETIF_FLAG_BROADCAST) &&
+		ip4_addr_eq(dest, netif_ip4_gw(r->netif)))
+		return 32;
+	if (!ip4_addr_net_eq(dest, netif_ip4_addr(r->netif), mask))
+		return 0;
+	return (unsigned int)__builtin_popcount(mask->addr);
+}
+
+/* The link whose network the destination is in, or NULL. */
+static struct route *by_network4(const ip4_addr_t *dest)
+{
+	struct route *r, *best = NULL;
+	unsigned int bits, best_bits = 0;
+
+	for (r = routes; r; r = r->next) {
+		bits = route_usable(r->netif) ? network_bits4(r, dest) : 0;
+		if (bits > best_bits || (bits > 0 && bits == best_bits && is_better(r, best))) {
+			best = r;
+			best_bits = bits;
+		}
+	}
+	return best;
+}
+
 struct netif *route_ip4(const ip4_addr_t *src, const ip4_addr_t *dest)
 {
 	struct netif *owner;
+	struct route *r;
 
 	owner = route_owner4(dest);
 	if (owner)
 		return to_ourselves(owner);
-	if (!src || ip4_addr_isany(src))
+	owner = src ? route_owner4(src) : NULL;
+	if (owner)
+		return from_owner(owner);
+	if (ip4_addr_isloopback(dest))
 		return NULL;
-	owner = route_owner4(src);
-	return owner ? from_owner(owner) : NULL;
+	r = by_network4(dest);
+	if (!r)
+		r = find_best(has_address4);
+	return r ? r->netif : NULL;
 }
 
-static bool has_address6(const struct netif *netif)
+/* A router may give an address whose prefix is not on the link: see link_address.c. */
+static bool is_in_network6(const struct netif *netif, const ip6_addr_t *dest)
 {
 	int i;
 
 	for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
 		if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
-			!ip6_addr_islinklocal(netif_ip6_addr(netif, i)))
+			netif_ip6_addr_isstatic(netif, i) &&
+			ip6_addr_net_eq(dest, netif_ip6_addr(netif, i)))
 			return true;
 	}
 	return false;
 }
 
-/* A link whose network the destination is in comes first; lwIP knows /64. */
-static struct netif *by_network6(const ip6_addr_t *dest)
+/* As by_network4(); prefixes are /64. */
+static struct route *by_network6(const ip6_addr_t *dest)
 {
-	struct route *r;
-	int i;
+	struct route *r, *best = NULL;
 
 	for (r = routes; r; r = r->next) {
-		for (i = 0; route_usable(r->netif) && i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-			if (ip6_addr_isvalid(netif_ip6_addr_state(r->netif, i)) &&
-				ip6_addr_net_eq(dest, netif_ip6_addr(r->netif, i)))
-				return r->netif;
-		}
+		if (route_usable(r->netif) && is_in_network6(r->netif, dest) &&
+			(!best || is_better(r, best)))
+			best = r;
 	}
-	return NULL;
+	return best;
 }
 
 struct netif *route_ip6(const ip6_addr_t *src, const ip6_addr_t *dest)
@@ -170,14 +285,10 @@ struct netif *route_ip6(const ip6_addr_t *src, const ip6_addr_t *dest)
 	netif = src && !ip6_addr_isany(src) ? route_owner6(src) : NULL;
 	if (netif)
 		return from_owner(netif);
-	netif = by_network6(dest);
-	if (netif)
-		return netif;
-	for (r = routes; r; r = r->next) {
-		if (route_usable(r->netif) && has_address6(r->netif))
-			return r->netif;
-	}
-	return NULL;
+	r = by_network6(dest);
+	if (!r)
+		r = find_best(has_address6);
+	return r ? r->netif : NULL;
 }
 
 const ip6_addr_t *route_gateway6(struct netif *netif, const ip6_addr_t *dest)
@@ -186,4 +297,14 @@ const ip6_addr_t *route_gateway6(struct netif *netif, const ip6_addr_t *dest)
 
 	(void)dest;
 	return r && !ip6_addr_isany(&r->gateway6) ? &r->gateway6 : NULL;
+}
+
+const ip6_addr_t *route_next_hop6(const struct netif *netif, const ip6_addr_t *dest)
+{
+	const struct route *r = find(netif);
+
+	if (!r || ip6_addr_isany(&r->gateway6) || ip6_addr_ismulticast(dest) ||
+		ip6_addr_islinklocal(dest) || is_in_network6(netif, dest))
+		return dest;
+	return &r->gateway6;
 }

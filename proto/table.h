@@ -180,11 +180,17 @@ struct table_modem {
 	char apn[104]; /* that is asked for */
 };
 
+/* What leaves by a link unless its source or destination says otherwise. */
+enum table_default {
+	TABLE_DEFAULT_IPV4 = 1 << 0,
+	TABLE_DEFAULT_IPV6 = 1 << 1,
+};
+
 struct table_link {
 	_Atomic uint32_t sequence;
 	uint8_t used;
-	uint8_t state; /* enum table_link_state */
-	uint8_t is_default;
+	uint8_t state;	    /* enum table_link_state */
+	uint8_t is_default; /* enum table_default, 0: neither */
 	uint8_t n_addresses6;
 	char name[TABLE_NAME_MAX];
 	char driver[TABLE_NAME_MAX];
@@ -207,7 +213,8 @@ struct table_link {
 	uint8_t reason;				      /* enum table_link_reason, of the latest change of state */
 	uint8_t step;				      /* enum table_link_step, of the latest try */
 	uint8_t is_refused;			      /* not tried again before something changes */
-	uint8_t reserved[5];
+	uint8_t rank; /* among links that can send, from 1; 0: cannot */
+	uint32_t metric; /* as configured */
 	uint64_t retry_ns; /* CLOCK_MONOTONIC of the next try, 0: none is due */
 	uint32_t redials;  /* tries since the start, but for the first */
 	uint32_t reserved2;

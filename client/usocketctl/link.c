@@ -143,6 +143,21 @@ static void print_traffic(FILE *out, const struct usocket_link_info *link)
 	print_drops(out, link);
 }
 
+/* Both families together is what is usual. */
+static const char *default_text(const struct usocket_link_info *link)
+{
+	switch (link->is_default) {
+	case 0:
+		return "";
+	case USOCKET_DEFAULT_IPV4:
+		return ", default for IPv4";
+	case USOCKET_DEFAULT_IPV6:
+		return ", default for IPv6";
+	default:
+		return ", default";
+	}
+}
+
 static void print_link(FILE *out, const struct usocket_link_info *link)
 {
 	char name[TEXT_ESCAPED_MAX(sizeof(link->name))], since[TEXT_NUMBER_MAX];
@@ -150,7 +165,7 @@ static void print_link(FILE *out, const struct usocket_link_info *link)
 	fprintf(out, "%s: %s for %s%s\n",
 		text_escape(name, sizeof(name), link->name, sizeof(link->name)),
 		usocket_link_state_name(link->state), text_duration(since, since_ms(link)),
-		link->is_default ? ", default" : "");
+		default_text(link));
 	print_text_line(out, "cause", link->cause, sizeof(link->cause));
 	print_text_line(out, "driver", link->driver, sizeof(link->driver));
 	print_text_line(out, "operator", link->operator_name, sizeof(link->operator_name));
@@ -158,6 +173,7 @@ static void print_link(FILE *out, const struct usocket_link_info *link)
 	print_signal(out, link);
 	print_addresses(out, link);
 	fprintf(out, LINE "%" PRIu32 "\n", "mtu", link->mtu);
+	fprintf(out, LINE "%" PRIu32 "\n", "metric", link->metric);
 	print_traffic(out, link);
 	fprintf(out, LINE "%" PRIu32 "\n", "restarts", link->restarts);
 }
@@ -245,6 +261,10 @@ static struct json_object *new_json(const struct usocket_link_info *link)
 	json_add_text(object, "driver", link->driver, sizeof(link->driver));
 	json_add_text(object, "state", state, strlen(state));
 	json_add_boolean(object, "default", link->is_default);
+	json_add_boolean(object, "default4", link->is_default & USOCKET_DEFAULT_IPV4);
+	json_add_boolean(object, "default6", link->is_default & USOCKET_DEFAULT_IPV6);
+	json_add_number(object, "metric", link->metric);
+	json_add_number(object, "rank", link->rank);
 	add_json_text(object, "cause", link->cause, sizeof(link->cause));
 	json_add_number(object, "since_ms", since_ms(link));
 	json_add_number(object, "mtu", link->mtu);

@@ -23,7 +23,7 @@ SOCKET_KEYS = set(
     "receive_queue send_queue bytes_received bytes_sent bytes_acked rtt_us retransmissions "
     "drops error link age_ms".split())
 LINK_KEYS = set(
-    "name index driver state default cause since_ms mtu restarts address gateway addresses6 "
+    "name index driver state default default4 default6 metric rank cause since_ms mtu restarts address gateway addresses6 "
     "gateway6 dns packets_received bytes_received packets_sent bytes_sent send_drops drops "
     "operator radio rssi_dbm rsrp_dbm rsrq_db sinr_db".split())
 STATUS_KEYS = set(

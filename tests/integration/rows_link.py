@@ -403,7 +403,7 @@ class LinkUp(LinkCase):
         self.eventually(lambda: usock.links()[0].state == usock.LINK_UP)
         link = usock.links()[0]
         self.assertEqual((link.name, link.driver, link.mtu, link.is_default),
-                         (b"net0", b"slirp", 1400, 1))
+                         (b"net0", b"slirp", 1400, usock.DEFAULT_IPV4 | usock.DEFAULT_IPV6))
         self.assertEqual((link.address4.text(), link.address4.prefix), (ADDRESS, 24))
         self.assertEqual(link.gateway4.text(), GATEWAY)
         self.assertEqual((link.addresses6[0].text(), link.addresses6[0].prefix), (ADDRESS6, 64))

@@ -25,6 +25,7 @@ TCP_CUSTOMIZE_PORT = 8
 INFO_CONNECTING, INFO_BROADCAST, INFO_ORPHAN = 1, 2, 4
 INFO_BOUND, INFO_WAS_CONNECTED, INFO_FIN_RECEIVED = 8, 16, 32
 LINK_DOWN, LINK_NEGOTIATING, LINK_UP = 0, 5, 6
+DEFAULT_IPV4, DEFAULT_IPV6 = 1, 2
 
 socklen_t = c_uint32
 
@@ -69,7 +70,8 @@ class LinkInfo(Structure):
                 ("bytes_sent", c_uint64), ("send_drops", c_uint64),
                 ("drops", c_uint64 * 9), ("operator_name", c_char * 32),
                 ("radio", c_char * 16), ("rssi_dbm", c_int16), ("rsrp_dbm", c_int16),
-                ("rsrq_db", c_int16), ("sinr_db", c_int16)]
+                ("rsrq_db", c_int16), ("sinr_db", c_int16), ("metric", c_uint32),
+                ("rank", c_uint32)]
 
 
 class Status(Structure):

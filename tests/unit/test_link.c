@@ -88,15 +88,19 @@ static void on_changed(struct link *link, void *arg)
 	n_changes++;
 }
 
+/* NULL: none of that family. */
 static void set_addresses(struct link *link, const char *ip4, const char *ip6)
 {
 	struct link_parameters *p = &fake_of(link)->parameters;
 
 	memset(p, 0, sizeof(*p));
 	p->mtu = 1400;
-	ck_assert_int_eq(link_parse_prefix(&p->address4, ip4), 0);
-	ck_assert_int_eq(link_parse_prefix(&p->addresses6[0], ip6), 0);
-	p->n_addresses6 = 1;
+	if (ip4)
+		ck_assert_int_eq(link_parse_prefix(&p->address4, ip4), 0);
+	if (ip6) {
+		ck_assert_int_eq(link_parse_prefix(&p->addresses6[0], ip6), 0);
+		p->n_addresses6 = 1;
+	}
 	ck_assert_int_eq(address_parse_ip(&p->dns[0], "192.0.2.53"), 0);
 	p->n_dns = 1;
 }
@@ -169,7 +173,8 @@ START_TEST(link_start_leads_up_and_tells)
 	link_describe(one, &t);
 	ck_assert_int_eq(t.used, 1);
 	ck_assert_int_eq(t.state, TABLE_LINK_UP);
-	ck_assert_int_eq(t.is_default, 1);
+	ck_assert_int_eq(t.is_default, TABLE_DEFAULT_IPV4 | TABLE_DEFAULT_IPV6);
+	ck_assert_int_eq(t.rank, 1);
 	ck_assert_str_eq(t.name, "one");
 	ck_assert_str_eq(t.driver, "fake");
 	ck_assert_uint_eq(t.mtu, 1400);
@@ -485,6 +490,101 @@ START_TEST(links_first_down_makes_the_second_default)
 }
 END_TEST
 
+static void set_metric(struct link *link, const char *metric)
+{
+	char error[200];
+
+	ck_assert_int_eq(link_set(link, "metric", metric, error, sizeof(error)), 0);
+}
+
+static struct table_link described(const struct link *link)
+{
+	struct table_link t = { 0 };
+
+	link_describe(link, &t);
+	return t;
+}
+
+START_TEST(links_of_a_lower_metric_go_first)
+{
+	set_metric(one, "101");
+	start(one);
+	start(two);
+	ck_assert(run_until(both_up, NULL, 10000));
+	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(two));
+	ck_assert_ptr_eq(route(NULL, "2001:db8::1"), link_netif(two));
+	ck_assert_ptr_eq(route(NULL, "10.1.0.9"), link_netif(one));
+	ck_assert_int_eq(described(one).rank, 2);
+	ck_assert_int_eq(described(two).rank, 1);
+	ck_assert_int_eq(described(one).metric, 101);
+	link_stop(two);
+	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(one));
+	ck_assert_int_eq(described(one).rank, 1);
+	ck_assert_int_eq(described(two).rank, 0);
+}
+END_TEST
+
+START_TEST(links_that_are_degraded_go_last)
+{
+	set_metric(two, "9999");
+	start(one);
+	start(two);
+	ck_assert(run_until(both_up, NULL, 10000));
+	one->route.is_degraded = true;
+	route_update();
+	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(two));
+	ck_assert_int_eq(described(one).rank, 2);
+	link_stop(two);
+	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(one));
+}
+END_TEST
+
+START_TEST(links_are_default_for_families_they_have)
+{
+	set_addresses(one, NULL, "fd01::2/64");
+	set_addresses(two, "10.2.0.2/24", NULL);
+	start(one);
+	start(two);
+	ck_assert(run_until(both_up, NULL, 10000));
+	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(two));
+	ck_assert_ptr_eq(route(NULL, "2001:db8::1"), link_netif(one));
+	ck_assert_int_eq(described(one).is_default, TABLE_DEFAULT_IPV6);
+	ck_assert_int_eq(described(two).is_default, TABLE_DEFAULT_IPV4);
+	link_stop(two);
+	ck_assert_ptr_null(route(NULL, "192.0.2.1"));
+	link_stop(one);
+	ck_assert_int_eq(described(one).is_default, 0);
+}
+END_TEST
+
+START_TEST(links_with_one_network_use_the_longer_prefix_then_the_better)
+{
+	set_addresses(one, "10.2.0.3/16", "fd02::3/64");
+	start(one);
+	start(two);
+	ck_assert(run_until(both_up, NULL, 10000));
+	ck_assert_ptr_eq(route(NULL, "10.2.0.9"), link_netif(two));
+	ck_assert_ptr_eq(route(NULL, "10.2.1.9"), link_netif(one));
+	ck_assert_ptr_eq(route(NULL, "fd02::9"), link_netif(one));
+}
+END_TEST
+
+START_TEST(links_know_an_ipv6_destinations_neighbour)
+{
+	ip6_addr_t far, near, gateway;
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	ck_assert(ip6addr_aton("2001:db8::1", &far));
+	ck_assert(ip6addr_aton("fd01::9", &near));
+	ck_assert(ip6addr_aton("fd01::1", &gateway));
+	ck_assert_ptr_eq(route_next_hop6(link_netif(one), &far), &far);
+	one->route.gateway6 = gateway;
+	ck_assert(ip6_addr_eq(route_next_hop6(link_netif(one), &far), &gateway));
+	ck_assert_ptr_eq(route_next_hop6(link_netif(one), &near), &near);
+}
+END_TEST
+
 /* ---- keys ------------------------------------------------------------------------------- */
 
 static const struct key_row {
@@ -507,6 +607,10 @@ static const struct key_row {
 	{ "slirp", "dns", "192.0.2.1,", -EINVAL },
 	{ "slirp", "dns", "dns.example", -EINVAL },
 	{ "slirp", "dns", "192.0.2.1,192.0.2.2,192.0.2.3,192.0.2.4,192.0.2.5", -EINVAL },
+	{ "slirp", "metric", "0", 0 },
+	{ "tun", "metric", "9999", 0 },
+	{ "tun", "metric", "10000", -EINVAL },
+	{ "tun", "metric", "best", -EINVAL },
 	{ "slirp", "address", "10.0.0.1/24", -ENOENT },
 	{ "slirp", "colour", "red", -ENOENT },
 	{ "slirp", "forward", "tcp:127.0.0.1:8080:80", 0 },
@@ -598,6 +702,11 @@ int main(void)
 	tcase_add_test(life, link_down_has_no_route);
 	tcase_add_test(life, links_are_chosen_by_source_then_network_then_order);
 	tcase_add_test(life, links_first_down_makes_the_second_default);
+	tcase_add_test(life, links_of_a_lower_metric_go_first);
+	tcase_add_test(life, links_that_are_degraded_go_last);
+	tcase_add_test(life, links_are_default_for_families_they_have);
+	tcase_add_test(life, links_with_one_network_use_the_longer_prefix_then_the_better);
+	tcase_add_test(life, links_know_an_ipv6_destinations_neighbour);
 	suite_add_tcase(suite, life);
 	tcase_add_loop_test(keys, link_key_is_checked, 0,
 		sizeof(key_rows) / sizeof(key_rows[0]));
