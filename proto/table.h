@@ -210,14 +210,16 @@ struct table_link {
 	char operator_name[32];			      /* TS 27.007 +COPS, UTF-8; empty: unknown */
 	char radio[16];				      /* radio access technology; empty: unknown */
 	int16_t rssi_dbm, rsrp_dbm, rsrq_db, sinr_db; /* TABLE_SIGNAL_UNKNOWN */
-	uint8_t reason;				      /* enum table_link_reason, of the latest change of state */
-	uint8_t step;				      /* enum table_link_step, of the latest try */
-	uint8_t is_refused;			      /* not tried again before something changes */
-	uint8_t rank; /* among links that can send, from 1; 0: cannot */
-	uint32_t metric; /* as configured */
-	uint64_t retry_ns; /* CLOCK_MONOTONIC of the next try, 0: none is due */
-	uint32_t redials;  /* tries since the start, but for the first */
-	uint32_t reserved2;
+
+	uint8_t reason;	    /* enum table_link_reason, of the latest change */
+	uint8_t step;	    /* enum table_link_step, of the latest try */
+	uint8_t is_refused; /* not tried again before something changes */
+	uint8_t rank;	    /* among the links that can send, from 1; 0: it cannot */
+	uint32_t metric;    /* as configured */
+	uint64_t retry_ns;  /* CLOCK_MONOTONIC of the next try, 0: none is due */
+	uint32_t redials;   /* tries since the start, but for the first */
+	uint32_t reserved;
+	struct address nat64; /* the prefix, port its length; family NONE: none */
 	struct table_modem modem;
 };
 
