@@ -9,11 +9,11 @@
 #include <lwip/netif.h>
 #include <string.h>
 
-static struct netif *scope_to_netif(const struct usocketd *daemon, uint32_t scope)
+struct netif *inet_netif_of(const struct usocketd *daemon, uint32_t link)
 {
-	if (scope >= 1 && scope <= daemon->n_links && daemon->links[scope - 1])
-		return link_netif(daemon->links[scope - 1]);
-	return netif_default;
+	if (link == 0 || link > daemon->n_links || !daemon->links[link - 1])
+		return NULL;
+	return link_netif(daemon->links[link - 1]);
 }
 
 static void inet_to_lwip6(const struct usocketd *daemon, const struct address *a, ip_addr_t *ip)
@@ -26,7 +26,9 @@ static void inet_to_lwip6(const struct usocketd *daemon, const struct address *a
 	IP_SET_TYPE_VAL(*ip, IPADDR_TYPE_V6);
 	if (!ip6_addr_has_scope(ip6, IP6_UNKNOWN))
 		return;
-	netif = scope_to_netif(daemon, a->scope);
+	netif = inet_netif_of(daemon, a->scope);
+	if (!netif)
+		netif = netif_default;
 	if (netif)
 		ip6_addr_assign_zone(ip6, IP6_UNKNOWN, netif);
 }

@@ -40,6 +40,9 @@ bool inet_is_ours(const ip_addr_t *ip);
 /* Limited or a netif's directed broadcast. */
 bool inet_is_broadcast(const ip_addr_t *ip);
 
+/* The netif of a link by its index + 1; NULL if there is none. */
+struct netif *inet_netif_of(const struct usocketd *daemon, uint32_t link);
+
 /* Index of the netif's link + 1 as the table has it; 0: loopback or none. */
 uint32_t inet_link_of(const struct usocketd *daemon, const struct netif *netif);
 

@@ -15,12 +15,11 @@
  * only a little longer: servers that never answer AAAA exist. A query goes on
  * when nobody waits for it any more; its answer is cached.
  *
- * The servers are the configured ones, else those of the links that are up.
- * While no link is up only servers on loopback count. When they change, the
- * c-ares client is replaced from an event of its own (a link may change while
- * c-ares is sending), or by the next look-up if that is earlier, the cache is
- * flushed, since another network may have other names, and the queries under
- * way are asked again.
+ * Whose servers are asked is decided in resolver_servers.c. When they change,
+ * or the link they are asked on, the c-ares client is replaced from an event of
+ * its own (a link may change while c-ares is sending), or by the next look-up if
+ * that is earlier, the cache is flushed, since another network may have other
+ * names, and the queries under way are asked again.
  */
 #include "daemon/resolver.h"
 

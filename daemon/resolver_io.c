@@ -13,6 +13,10 @@
  * Source ports are random, and sockets are connected, so lwIP drops what does
  * not come from the server's address and port. c-ares closes its sockets when
  * no query is left; the next query has a new port.
+ *
+ * A server that belongs to a link is asked from that link's address, so that
+ * the question cannot leave by another. Only in connect is the server known,
+ * so the pcb is made there.
  */
 #include "daemon/resolver_io.h"
 
@@ -53,8 +57,8 @@ enum slot_kind {
 struct slot {
 	struct resolver_io *io;
 	enum slot_kind kind;
-	struct udp_pcb *udp;
-	struct tcp_pcb *tcp; /* NULL: lwIP has ended it */
+	struct udp_pcb *udp; /* NULL: not connected yet */
+	struct tcp_pcb *tcp; /* NULL: not connected yet, or lwIP has ended it */
 	struct address server;
 	struct pbuf *queue[DATAGRAMS_MAX]; /* UDP: in order of arrival */
 	size_t n_queued;
@@ -219,22 +223,35 @@ static uint16_t random_port(void)
 	return (uint16_t)(PORT_FIRST + bits % PORT_COUNT);
 }
 
-static err_t bind_slot(struct slot *slot, uint8_t type)
+/* The address to ask @server from: its link's, or any. NULL: it has none. */
+static const ip_addr_t *local_for(const struct slot *slot, const ip_addr_t *server)
 {
-	const ip_addr_t *any = type == IPADDR_TYPE_V6 ? IP6_ADDR_ANY : IP4_ADDR_ANY;
+	const struct usocketd *daemon = slot->io->params.daemon;
+	const ip_addr_t *local;
+	struct netif *netif;
+
+	if (slot->server.scope == 0)
+		return inet_any(IP_GET_TYPE(server));
+	netif = inet_netif_of(daemon, slot->server.scope);
+	local = netif ? ip_netif_get_local_ip(netif, server) : NULL;
+	return local && !ip_addr_isany(local) ? local : NULL;
+}
+
+static err_t bind_slot(struct slot *slot, const ip_addr_t *local)
+{
 	err_t error = ERR_USE;
 
 	for (int i = 0; i < BIND_TRIES && error == ERR_USE; i++) {
 		uint16_t port = random_port();
 
-		error = slot->udp ? udp_bind(slot->udp, any, port) : tcp_bind(slot->tcp, any, port);
+		error = slot->udp ? udp_bind(slot->udp, local, port)
+				  : tcp_bind(slot->tcp, local, port);
 	}
 	return error;
 }
 
 static void open_udp(struct slot *slot, uint8_t type)
 {
-	slot->kind = SLOT_UDP;
 	slot->udp = udp_new_ip_type(type);
 	if (slot->udp)
 		udp_recv(slot->udp, on_datagram, slot);
@@ -242,7 +259,6 @@ static void open_udp(struct slot *slot, uint8_t type)
 
 static void open_tcp(struct slot *slot, uint8_t type)
 {
-	slot->kind = SLOT_TCP;
 	slot->tcp = tcp_new_ip_type(type);
 	if (!slot->tcp)
 		return;
@@ -288,23 +304,16 @@ static int fail(int error)
 
 static ares_socket_t io_socket(int domain, int type, int protocol, void *arg)
 {
-	const uint8_t ip_type = domain == AF_INET6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4;
 	struct resolver_io *io = arg;
 	struct slot *slot = io->slots;
 
+	(void)domain;
 	(void)protocol;
 	while (slot < io->slots + SLOTS && slot->kind != SLOT_FREE)
 		slot++;
 	if (slot == io->slots + SLOTS)
 		return fail(EMFILE);
-	if (type == SOCK_STREAM)
-		open_tcp(slot, ip_type);
-	else
-		open_udp(slot, ip_type);
-	if ((!slot->udp && !slot->tcp) || bind_slot(slot, ip_type) != ERR_OK) {
-		close_slot(slot);
-		return fail(ENOBUFS);
-	}
+	slot->kind = type == SOCK_STREAM ? SLOT_TCP : SLOT_UDP;
 	return slot_fd(slot);
 }
 
@@ -332,12 +341,29 @@ static void add_scope(const struct resolver_io_params *params, struct address *s
 	}
 }
 
+static int open_slot(struct slot *slot, const ip_addr_t *server)
+{
+	const ip_addr_t *local = local_for(slot, server);
+	uint8_t type = IP_GET_TYPE(server);
+
+	if (!local)
+		return -ENETUNREACH;
+	if (slot->kind == SLOT_TCP)
+		open_tcp(slot, type);
+	else
+		open_udp(slot, type);
+	if ((!slot->udp && !slot->tcp) || bind_slot(slot, local) != ERR_OK)
+		return -ENOBUFS;
+	return 0;
+}
+
 static int io_connect(ares_socket_t fd, const struct sockaddr *sa, ares_socklen_t len, void *arg)
 {
 	struct resolver_io *io = arg;
 	struct slot *slot = slot_of(io, fd);
 	ip_addr_t ip;
 	err_t error;
+	int r;
 
 	if (!slot)
 		return fail(EBADF);
@@ -345,6 +371,9 @@ static int io_connect(ares_socket_t fd, const struct sockaddr *sa, ares_socklen_
 		return fail(EAFNOSUPPORT);
 	add_scope(&io->params, &slot->server);
 	inet_to_lwip(io->params.daemon, &slot->server, &ip);
+	r = open_slot(slot, &ip);
+	if (r < 0)
+		return fail(-r);
 	if (slot->kind == SLOT_UDP)
 		error = udp_connect(slot->udp, &ip, slot->server.port);
 	else
@@ -422,6 +451,8 @@ static ares_ssize_t send_datagram(struct slot *slot, const struct iovec *vec, in
 	u16_t offset = 0;
 	err_t error;
 
+	if (!slot->udp)
+		return fail(ENOTCONN);
 	if (size > DATAGRAM_MAX)
 		return fail(EMSGSIZE);
 	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)size, PBUF_RAM);

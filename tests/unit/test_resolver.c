@@ -346,7 +346,7 @@ START_TEST(unreachable_server_means_again_at_once)
 	struct result result;
 
 	/* The table says that a link is up, the stack has no route. */
-	f.daemon.link_records[0].state = TABLE_LINK_UP;
+	f.daemon.link_records[0].rank = 1;
 	f.daemon.n_links = 1;
 	use_servers(1, remote, remote);
 	result = resolve("four.example", ADDRESS_NONE);
@@ -360,13 +360,13 @@ START_TEST(servers_of_links_are_used_when_none_is_configured)
 {
 	struct result result;
 
-	f.daemon.link_records[0].state = TABLE_LINK_UP;
+	f.daemon.link_records[0].rank = 1;
 	f.daemon.link_records[0].dns[0] = loopback_server(PORT);
 	f.daemon.n_links = 1;
 	use_servers(0, loopback_server(0), loopback_server(0));
 	result = resolve("four.example", ADDRESS_IPV4);
 	ck_assert_int_eq(result.answer.error, 0);
-	f.daemon.link_records[0].state = TABLE_LINK_DOWN;
+	f.daemon.link_records[0].rank = 0;
 	resolver_update_servers(f.daemon.resolver);
 	daemon_fixture_run(&f, 5);
 	result = resolve("both.example", ADDRESS_IPV4);
