@@ -209,7 +209,7 @@ struct call *call_new(struct event_base *base, const struct options *options)
 	params.seed = ~params.seed;
 	call->received = path_new(base, &params, on_received, call);
 	if (call->sent && call->received)
-		call->network = network_new(base, on_network_packet, call);
+		call->network = network_new(base, options->tun, on_network_packet, call);
 	if (call->network)
 		return call;
 	call_free(call);

@@ -6,15 +6,23 @@
  * what goes in and taken off what comes out. The one thing Ethernet needs
  * besides is ARP; every request is answered with the same hardware address, so
  * that whatever address the caller was given, its packets find it.
+ *
+ * A TUN device speaks IP itself. It must be there, with its addresses; the
+ * kernel is the network behind it.
  */
 #include "tests/modem-sim/network.h"
 
 #include "netif/helper.h"
 
+#include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +34,15 @@
 static const uint8_t caller_mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 static const uint8_t host_mac[6] = { 0x52, 0x55, 10, 0, 2, 2 };
 
+/* What is behind the modem. */
+struct network_kind {
+	int (*start)(struct network *network, const char *device);
+	event_callback_fn readable;
+	void (*send)(struct network *network, const void *packet, size_t len);
+};
+
 struct network {
+	const struct network_kind *kind;
 	struct helper helper;
 	int packets;
 	struct event *readable;
@@ -78,7 +94,7 @@ static void answer_arp(struct network *network, size_t len)
 	send_frame(network, HEADER + ARP_SIZE);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void on_frame(evutil_socket_t fd, short what, void *arg)
 {
 	struct network *network = arg;
 	const uint8_t *frame = network->frame;
@@ -93,11 +109,24 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		network->packet(frame + HEADER, (size_t)n - HEADER, network->arg);
 }
 
-static int start(struct network *network)
+static void send_in_frame(struct network *network, const void *packet, size_t len)
+{
+	if (len > FRAME_MAX - HEADER)
+		return;
+	memcpy(network->frame, host_mac, 6);
+	memcpy(network->frame + 6, caller_mac, 6);
+	network->frame[12] = 8;
+	network->frame[13] = 0;
+	memcpy(network->frame + HEADER, packet, len);
+	send_frame(network, HEADER + len);
+}
+
+static int start_slirp(struct network *network, const char *device)
 {
 	ush_HelperCommand command = ush_HelperCommand_init_zero;
 	int error = helper_start(&network->helper, &network->packets);
 
+	(void)device;
 	if (error)
 		return error;
 	command.which_body = ush_HelperCommand_start_tag;
@@ -106,7 +135,44 @@ static int start(struct network *network)
 	return helper_send(&network->helper, &command);
 }
 
-struct network *network_new(struct event_base *base, network_packet_fn packet, void *arg)
+static const struct network_kind slirp_kind = { start_slirp, on_frame, send_in_frame };
+
+/* ---- a TUN device --------------------------------------------------------------- */
+
+static void on_packet(evutil_socket_t fd, short what, void *arg)
+{
+	struct network *network = arg;
+	ssize_t n = read(fd, network->frame, sizeof(network->frame));
+
+	(void)what;
+	if (n > 0)
+		network->packet(network->frame, (size_t)n, network->arg);
+}
+
+static void send_packet(struct network *network, const void *packet, size_t len)
+{
+	/* As a router does with what it cannot pass on. */
+	if (write(network->packets, packet, len) < 0)
+		return;
+}
+
+static int start_tun(struct network *network, const char *device)
+{
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", device);
+	network->packets = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (network->packets < 0 || ioctl(network->packets, TUNSETIFF, &request) != 0)
+		return -errno;
+	return 0;
+}
+
+static const struct network_kind tun_kind = { start_tun, on_packet, send_packet };
+
+/* ---- life ------------------------------------------------------------------------- */
+
+struct network *network_new(struct event_base *base, const char *device, network_packet_fn packet,
+	void *arg)
 {
 	const struct helper_params params = {
 		.base = base,
@@ -119,16 +185,18 @@ struct network *network_new(struct event_base *base, network_packet_fn packet, v
 
 	if (!network)
 		return NULL;
+	network->kind = device ? &tun_kind : &slirp_kind;
 	network->packet = packet;
 	network->arg = arg;
 	network->packets = -1;
 	helper_init(&network->helper, &params);
-	error = start(network);
+	error = network->kind->start(network, device);
 	if (!error)
 		network->readable = event_new(base, network->packets, EV_READ | EV_PERSIST,
-			on_readable, network);
+			network->kind->readable, network);
 	if (!network->readable) {
-		fprintf(stderr, "modem-sim: usocket-slirp: %s\n", strerror(-error));
+		fprintf(stderr, "modem-sim: %s: %s\n", device ? device : params.program,
+			strerror(-error));
 		network_free(network);
 		return NULL;
 	}
@@ -150,12 +218,5 @@ void network_free(struct network *network)
 
 void network_send(struct network *network, const void *packet, size_t len)
 {
-	if (len > FRAME_MAX - HEADER)
-		return;
-	memcpy(network->frame, host_mac, 6);
-	memcpy(network->frame + 6, caller_mac, 6);
-	network->frame[12] = 8;
-	network->frame[13] = 0;
-	memcpy(network->frame + HEADER, packet, len);
-	send_frame(network, HEADER + len);
+	network->kind->send(network, packet, len);
 }

@@ -133,6 +133,12 @@ static int take_seed(struct options *options, const char *value)
 	return 0;
 }
 
+static int take_tun(struct options *options, const char *value)
+{
+	options->tun = value;
+	return 0;
+}
+
 static unsigned int find_start(const char *name, size_t len)
 {
 	static const struct {
@@ -181,6 +187,7 @@ static const struct option_row rows[] = {
 	{ "reorder", "PERCENT", take_reorder, "of the packets are overtaken, each way" },
 	{ "queue", "BYTES", take_queue, "that wait for the serial line" },
 	{ "seed", "N", take_seed, "another one, other packets are lost" },
+	{ "tun", "DEVICE", take_tun, "the network; usocket-slirp without it" },
 	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, silent" },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

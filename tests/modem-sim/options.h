@@ -30,6 +30,7 @@ struct options {
 	struct in_addr address; /* the caller's */
 	struct line_params line;
 	struct path_params path; /* of the network, each way */
+	const char *tun;	 /* the network's TUN device; NULL: usocket-slirp */
 };
 
 /* Returns 0, or -1 when told something else than in options_usage(). */
