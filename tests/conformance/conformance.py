@@ -8,10 +8,12 @@ the end stands a table, row by runtime, which is also in doc/conformance.md.
 
 A run of everything, in every runtime, fails if the table there is another.
 
-usage: conformance.py [-r RUNTIME]... [-l] [--doc] [NAME...]
-  NAME        a row's id, or part of a case's title; none: all
-  -r RUNTIME  only this one      -l  list the cases
-  --doc       writes the table into doc/conformance.md if nothing has failed
+usage: conformance.py [-r RUNTIME]... [--link LINK] [-l] [--doc] [NAME...]
+  NAME         a row's id, or part of a case's title; none: all
+  -r RUNTIME   only this one      -l  list the cases
+  --link LINK  tun (if not given), modem, packet: see networks.py
+  --doc        writes what has come out into doc/conformance.md if nothing has
+               failed
 """
 
 import argparse
@@ -29,6 +31,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 
 import harness  # noqa: E402
 import language  # noqa: E402
+import networks  # noqa: E402
 import runner  # noqa: E402
 import runtimes  # noqa: E402
 import stages  # noqa: E402
@@ -39,6 +42,8 @@ from vocabulary import Vocabulary  # noqa: E402
 CASE_S = 90
 LOG_SHOWN = 6000
 ALL = "all"
+OTHER_LINK = "the case has a daemon with a link of its own"
+ON_OTHER_LINKS = ("C", "mp-c-usocket")
 
 
 # ---- what there is to do -----------------------------------------------------
@@ -79,10 +84,12 @@ def incomplete(rows, cases, absences):
     return wrong
 
 
-def reason_for(runtime, case):
-    reason = case.reason_for(runtime.tags | {ALL, runtime.name})
+def reason_for(runtime, network, case):
+    reason = case.reason_for(runtime.tags | {ALL, runtime.name, f"on-{network.name}"})
     if reason:
         return reason
+    if case.daemon != "main" and network is not networks.Tun:
+        return OTHER_LINK
     if any("become(" in text for _, text in case.steps) and not harness.is_real_root():
         return "only root can become another user"
     steps = []
@@ -92,7 +99,8 @@ def reason_for(runtime, case):
             steps.append(text)
         elif bool(set(tagged[2].split()) & runtime.tags) != bool(tagged[1]):
             steps.append(tagged[3])
-    return runtime.lacking(steps)
+    return (runtimes.lacking(runtime.lacks, steps) or
+            runtimes.lacking(network.lacks, steps))
 
 
 # ---- one runtime -------------------------------------------------------------
@@ -100,8 +108,8 @@ def reason_for(runtime, case):
 class Lane:
     """Runs the cases in one runtime, one after the other."""
 
-    def __init__(self, number, runtime, shared):
-        self.number, self.runtime, self.shared = number, runtime, shared
+    def __init__(self, number, runtime, network, shared):
+        self.number, self.runtime, self.network, self.shared = number, runtime, network, shared
         self.agents = {}
 
     def make_agent(self, stage):
@@ -137,7 +145,7 @@ class Lane:
         return trouble
 
     def try_case(self, case, stage, agent):
-        words = Vocabulary(stage, agent, self.number)
+        words = Vocabulary(stage, agent, self.number, self.network)
         try:
             language.Interpreter(words, self.runtime.tags).run(case)
             return None
@@ -177,12 +185,12 @@ class Lane:
         return [trouble for trouble in found if trouble]
 
 
-def run_lane(number, runtime, shared, cases):
+def run_lane(number, runtime, network, shared, cases):
     """In a child: [(case's index, outcome, text)], and what is left to say."""
-    lane = Lane(number, runtime, shared)
+    lane = Lane(number, runtime, network, shared)
     results = []
     for i, case in cases:
-        reason = reason_for(runtime, case)
+        reason = reason_for(runtime, type(network), case)
         if reason:
             results.append((i, "reason", reason))
             continue
@@ -202,21 +210,21 @@ def run_lane(number, runtime, shared, cases):
 
 # ---- the whole ---------------------------------------------------------------
 
-def run_all(chosen, cases):
+def run_all(chosen, link, cases):
     """{runtime's name: results}. The networks and daemons are made here."""
-    tun = harness.Tun()
+    network = link()
     shared = {}
     try:
-        shared["main"] = stages.main_stage(tun)
+        shared["main"] = stages.main_stage(network)
         shared["nolink"] = stages.nolink_stage()
-        harness.eventually(lambda: stages.is_answered(tun.STACK[4]),
-                           what="the stack answers the kernel")
-        lanes = [(r, harness.Child(run_lane, n, r, shared, cases))
+        network.wait()
+        lanes = [(r, harness.Child(run_lane, n, r, network, shared, cases))
                  for n, r in enumerate(chosen)]
         return {r.name: child.result() for r, child in lanes}, end_stages(shared)
     finally:
         for stage in shared.values():
             stage.daemon.close()
+        network.close()
         harness.end_leftovers(harness.temporary_folder())
 
 
@@ -234,17 +242,18 @@ def is_wanted(case, names):
     return not names or any(n in case.rows or n in case.name for n in names)
 
 
-def parse_arguments():
+def parse_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-r", action="append", metavar="RUNTIME")
+    parser.add_argument("--link", choices=networks.NETWORKS, default="tun")
     parser.add_argument("-l", action="store_true")
     parser.add_argument("--doc", action="store_true")
     parser.add_argument("names", nargs="*", metavar="NAME")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def run_in_folder(chosen, cases):
+def run_in_folder(chosen, link, cases):
     folder = tempfile.mkdtemp(prefix="usocketd-conformance.")
     os.chmod(folder, 0o755)
     os.environ[harness.TMP_ENV] = folder
@@ -256,13 +265,33 @@ def run_in_folder(chosen, cases):
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     try:
-        return run_all(chosen, cases)
+        return run_all(chosen, link, cases)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def main():
-    args = parse_arguments()
+def choose(known, args):
+    """The runtimes to run; on links that are not the usual one, two that differ most."""
+    names = args.r
+    if not names and args.link != "tun":
+        names = ON_OTHER_LINKS
+    return [r for r in known if not r.absent and (not names or r.name in names)]
+
+
+def keep_doc(cells, link, write):
+    """Brings the documentation up to date if @write; says what is not, a line each."""
+    path = os.path.join(os.environ["USOCKETD_SRCDIR"], "doc", "conformance.md")
+    if link is networks.Tun:
+        part = table.Part("the table", cells.as_markdown())
+    else:
+        part = table.Part(f"the {link.name}", cells.as_note(link, OTHER_LINK))
+    if write and not cells.counts()[1]:
+        part.write(path)
+    return part.differs(path)
+
+
+def main(words):
+    args = parse_arguments(words)
     runner.preload_sanitizer()
     sections = read_rows()
     rows = [row for _, ids in sections for row in ids]
@@ -273,26 +302,25 @@ def main():
             print(case.name)
         return 0
     wrong = incomplete(rows, cases, absences)
-    known = runtimes.runtimes()
-    chosen = [r for r in known if not r.absent and (not args.r or r.name in args.r)]
+    known, link = runtimes.runtimes(), networks.NETWORKS[args.link]
+    chosen = choose(known, args)
     if args.r and not chosen:
         print("the runtimes are:", *(r.name for r in known))
         return 2
     try:
-        results, more = run_in_folder(chosen, wanted)
+        results, more = run_in_folder(chosen, link, wanted)
     except runner.unittest.SkipTest as e:
         print(f"SKIP {e}\n0 passed, 0 failed, {len(rows)} skipped")
         return 77
     cells = table.Table(sections, known, cases, absences, results)
-    print(cells.as_text())
+    print(f"on {link.title}:\n{cells.as_text()}")
     if not (args.names or args.r):
         wrong += [f"row {row} has neither a case nor a reason in {runtime}"
                   for row, runtime in cells.unanswered()]
-        doc = os.path.join(os.environ["USOCKETD_SRCDIR"], "doc", "conformance.md")
-        if args.doc and not cells.counts()[1]:
-            cells.write_doc(doc)
-        wrong += cells.doc_differs(doc)
-    return close(cells, wrong + more, known if not args.r else chosen, args.names)
+        if not any(r.absent for r in known):
+            wrong += keep_doc(cells, link, args.doc)
+    is_part = args.r or link is not networks.Tun
+    return close(cells, wrong + more, chosen if is_part else known, args.names)
 
 
 def close(cells, wrong, known, names):
@@ -311,4 +339,4 @@ def close(cells, wrong, known, names):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

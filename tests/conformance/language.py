@@ -12,7 +12,8 @@ A file is a list of
 
     none ROW TAG...: the reason why the row does not apply there
 
-TAGs name runtimes (see runtimes.py); "all" is everyone. A STEP is one line:
+TAGs name runtimes (see runtimes.py) and, as on-LINK, links (networks.py); "all"
+is everyone. A STEP is one line:
 
     NAME[, NAME...] = EXPRESSION         gives names to what comes out
     EXPRESSION                           must not fail

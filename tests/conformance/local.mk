@@ -2,8 +2,12 @@
 #
 # The conformance suite: one script, its cases, an agent for each runtime.
 
+conformance_tests = \
+	tests/conformance/conformance.py \
+	tests/conformance/on_modem.py
+
 if TESTS_ENABLED
-TESTS += tests/conformance/conformance.py
+TESTS += $(conformance_tests)
 if CTL
 check_PROGRAMS += tests/conformance/agent
 endif
@@ -16,13 +20,14 @@ tests_conformance_agent_LDFLAGS = $(program_ldflags)
 tests_conformance_agent_LDADD = libusocket.la $(JSONC_LIBS)
 
 EXTRA_DIST += \
+	$(conformance_tests) \
 	doc/conformance.md \
 	tests/conformance/agent.lua \
 	tests/conformance/agent.py \
 	tests/conformance/agents.py \
 	tests/conformance/cases \
-	tests/conformance/conformance.py \
 	tests/conformance/language.py \
+	tests/conformance/networks.py \
 	tests/conformance/peers.py \
 	tests/conformance/rows.txt \
 	tests/conformance/runtimes.py \
@@ -32,7 +37,8 @@ EXTRA_DIST += \
 
 # Writes the table of doc/conformance.md.
 conformance-doc: $(check_PROGRAMS) $(check_LTLIBRARIES) all
-	@$(AM_TESTS_ENVIRONMENT) $(PYTHON) '$(srcdir)/tests/conformance/conformance.py' \
-		--doc
+	@$(AM_TESTS_ENVIRONMENT) for test in $(conformance_tests); do \
+		$(PYTHON) '$(srcdir)'/$$test --doc || exit 1; \
+	done
 
 .PHONY: conformance-doc

@@ -96,9 +96,22 @@ class KernelSocket(socket.socket):
 
 
 def only_for(ip):
-    """A packet filter: what is addressed to @ip, and nothing else (cBPF)."""
-    program = [(0x20, 0, 0, 16), (0x15, 0, 1, struct.unpack("!I", socket.inet_aton(ip))[0]),
-               (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0)]
+    """
+    A packet filter (cBPF): what is addressed to @ip, and questions for its
+    hardware address; nothing else.
+    """
+    address = struct.unpack("!I", socket.inet_aton(ip))[0]
+    program = [
+        (0x28, 0, 0, 0xfffff000),               # ldh the frame's protocol
+        (0x15, 0, 2, wire.ETH_P_ARP),           # jeq, else to the test for IP
+        (0x20, 0, 0, 24),                       # ld ARP's target
+        (0x15, 3, 4, address),
+        (0x15, 0, 3, wire.ETH_P_IP),
+        (0x20, 0, 0, 16),                       # ld IP's destination
+        (0x15, 0, 1, address),
+        (0x06, 0, 0, 0x40000),                  # ret: all of it
+        (0x06, 0, 0, 0),                        # ret: nothing
+    ]
     return b"".join(struct.pack("=HBBI", *row) for row in program)
 
 
@@ -108,9 +121,49 @@ class Host(wire.TunWire):
     def __init__(self, device, ip):
         super().__init__(device)
         self.ip = ip
-        program = ctypes.create_string_buffer(only_for(ip))
+        code = only_for(ip)
+        program = ctypes.create_string_buffer(code)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack(
-            "HxxxxxxP" if struct.calcsize("P") == 8 else "HxxP", 4, ctypes.addressof(program)))
+            "HxxxxxxP" if struct.calcsize("P") == 8 else "HxxP", len(code) // 8,
+            ctypes.addressof(program)))
+
+
+def hardware_address(ip):
+    """Of a neighbour that the kernel has spoken to."""
+    with open("/proc/net/arp") as f:
+        for line in f:
+            fields = line.split()
+            if fields[0] == ip:
+                return bytes.fromhex(fields[3].replace(":", ""))
+    raise KeyError(ip)
+
+
+class VethHost(Host):
+    """
+    The same on Ethernet, for packets to and from @stack. It answers who asks for
+    its hardware address while it waits for packets.
+    """
+
+    def __init__(self, device, ip, stack):
+        super().__init__(device, ip)
+        self.mac = self.socket.getsockname()[4]
+        self.stack_mac = hardware_address(stack)
+
+    def read(self):
+        raw, (_, protocol, kind, _, _) = self.socket.recvfrom(65536)
+        if kind == wire.PACKET_OUTGOING:
+            return None
+        if protocol != wire.ETH_P_ARP:
+            return raw
+        if raw[7] == 1:
+            self.send(wire.ETH_P_ARP, raw[:6] + b"\0\2" + self.mac + raw[24:28] + raw[8:18])
+        return None
+
+    def send(self, protocol, payload):
+        self.socket.sendto(payload, (self.device, protocol, 0, 0, self.stack_mac))
+
+    def write(self, packet):
+        self.send(wire.ETH_P_IP, packet)
 
 
 class Hand(wire.HandTcp):

@@ -25,12 +25,13 @@ class Runtime:
     lacks: dict = dataclasses.field(default_factory=dict)
     absent: str = None
 
-    def lacking(self, steps):
-        """The reason why one of the steps cannot be done here, or None."""
-        for word, reason in self.lacks.items():
-            if any(word in text for text in steps):
-                return reason
-        return None
+
+def lacking(lacks, steps):
+    """The reason why one of the steps cannot be done here, or None."""
+    for word, reason in lacks.items():
+        if any(word in text for text in steps):
+            return reason
+    return None
 
 
 def _source(*parts):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where cases run: a daemon, its link, a name server.
 
-    main             shared: a TUN whose far side is the kernel, and a name server
+    main             shared: a link whose far side is the kernel (networks.py), and a
+                     name server
     nolink           shared: its only link never comes up
     own [KEY=VALUE]  the case's alone, without a link: inside the stack only.
                      KEY: SECTION.KEY of the configuration
@@ -10,13 +11,12 @@
                      hundred times faster; `link` is the far side
 """
 
-import errno
 import os
-import socket
 
 import fakedns
 import fakelink
 import harness
+import networks
 import usock
 
 from peers import Hand, Host
@@ -108,7 +108,7 @@ class Link:
         self.fake.close()
 
 
-class FastTun(harness.Tun):
+class FastTun(networks.Tun):
     """A TUN of one lane."""
 
     def __init__(self, lane):
@@ -137,7 +137,7 @@ class FastLink:
         return {"LD_PRELOAD": f"{before} {path}".strip(), "FASTCLOCK": "100"}
 
     def up(self):
-        harness.eventually(lambda: is_answered(self.tun.STACK[4]))
+        self.tun.wait()
 
     def hand(self):
         self.hosts.append(Host(self.tun.DEVICE, self.tun.hand))
@@ -149,18 +149,11 @@ class FastLink:
         self.tun.close()
 
 
-def is_answered(ip):
-    """The kernel drops what it sends until it has seen that a device has a carrier."""
-    with socket.socket() as s:
-        s.settimeout(0.05)
-        return s.connect_ex((ip, 1)) == errno.ECONNREFUSED
-
-
-def main_stage(tun):
+def main_stage(network):
     dns = fakedns.FakeDns(harness.Tun.KERNEL[4])
     dns.zone = Zone(ZONE)
     daemon = harness.Daemon({
-        "link net0": tun.config(), "tcp": {"linger": 2},
+        "link net0": network.section(), "tcp": {"linger": 2},
         "resolver": {"hosts": "none", "timeout": 1,
                      "servers": f"{harness.Tun.KERNEL[4]}:{dns.port}"}})
     return Stage(daemon.start(), True, dns=dns)

@@ -4,8 +4,6 @@
 import difflib
 import re
 
-BEGIN = "<!-- The table: written by `make conformance-doc`, not by hand. -->"
-END = "<!-- The table's end. -->"
 PASS, FAIL, NOTHING = "pass", "FAIL", ""
 
 
@@ -132,27 +130,50 @@ class Table:
         lines += [f"{n}. {reason}" for n, reason in enumerate(self.reasons, 1)]
         return "\n".join(lines[1:]) + "\n"
 
-    # ---- the documentation ----
+    def as_note(self, link, own):
+        """How the run went on @link, another than the table's."""
+        columns = [r for r in self.runtimes if r.name in self.results]
+        rows = [row for _, ids in self.sections for row in ids]
+        passed = [row for row in rows
+                  if all(self.cells[row, r.name] == PASS for r in columns)]
+        lines = [f"On {link.title}, in {' and '.join(r.title for r in columns)}: "
+                 f"{len(passed)} rows pass in both.", ""]
+        tag = f"on-{link.name}"
+        reasons = [own, *link.lacks.values(), *(text for case in self.cases
+                                                for tags, _, text in case.reasons if tag in tags)]
+        for reason in dict.fromkeys(reasons):
+            lacking = [row for row in rows
+                       if any(reason in self.cells[row, r.name] for r in columns)]
+            if lacking:
+                lines.append(f"- {reason}: {', '.join(lacking)}")
+        return "\n".join(lines) + "\n"
 
-    def new_doc(self, path):
+
+class Part:
+    """What the suite writes into the documentation, between two marks."""
+
+    def __init__(self, name, text):
+        self.begin = f"<!-- {name}: written by `make conformance-doc`, not by hand. -->"
+        self.end = f"<!-- the end of {name} -->"
+        self.text = text
+
+    def _change(self, path):
         with open(path) as f:
-            text = f.read()
-        head, _, rest = text.partition(BEGIN)
-        _, found, tail = rest.partition(END)
+            old = f.read()
+        head, _, rest = old.partition(self.begin)
+        _, found, tail = rest.partition(self.end)
         if not found:
-            raise SystemExit(f"{path} has no place for the table")
-        return text, f"{head}{BEGIN}\n\n{self.as_markdown()}\n{END}{tail}"
+            raise SystemExit(f"{path} has no place for {self.begin}")
+        return old, f"{head}{self.begin}\n\n{self.text}\n{self.end}{tail}"
 
-    def write_doc(self, path):
-        _, new = self.new_doc(path)
+    def write(self, path):
+        _, new = self._change(path)
         with open(path, "w") as f:
             f.write(new)
 
-    def doc_differs(self, path):
+    def differs(self, path):
         """A line for the count; the difference itself is printed."""
-        if any(r.absent for r in self.runtimes):
-            return []
-        old, new = self.new_doc(path)
+        old, new = self._change(path)
         if old == new:
             return []
         print("\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), path,

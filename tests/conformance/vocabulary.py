@@ -15,7 +15,7 @@ import harness
 
 from agents import Module, Repeated
 from language import Failure, RemoteError
-from peers import GUARD_S, Hand, Host, KernelSocket
+from peers import GUARD_S, Hand, KernelSocket
 
 # A buffer that has no room for so long is full.
 FULL_MS = 100
@@ -27,8 +27,8 @@ IN, OUT, ERR, HUP, NVAL, RDHUP = 1, 4, 8, 16, 32, 0x2000
 class Vocabulary:
     _ports = 20000
 
-    def __init__(self, stage, agent, lane):
-        self.stage, self.agent, self.lane = stage, agent, lane
+    def __init__(self, stage, agent, lane, network):
+        self.stage, self.agent, self.lane, self.network = stage, agent, lane, network
         self.stack = contextlib.ExitStack()
         self.threads = {}
         self.module = Module(agent, "m")
@@ -269,7 +269,7 @@ class Vocabulary:
     def hand(self):
         """A host that does only what it is told."""
         Vocabulary._ports += 1
-        host = self.keep(Host(harness.Tun.DEVICE, self.hand_address()))
+        host = self.keep(self.network.host(self.hand_address()))
         return Hand(host, host.ip, Vocabulary._ports)
 
     def hand_connected(self, window=65535, timeout=GUARD_S):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the modem driver share: a simulated modem (tests/modem-sim),
-whose network is the host's loopback, and a daemon with a link over it.
+whose network is the host's loopback or the kernel behind a TUN device, and a
+daemon with a link over it.
 
 With `speed` the clocks of the modem, the daemon and its helpers run so many
 times faster (fastclock.c): what takes minutes by the table of the link's states
@@ -15,7 +16,7 @@ import unittest
 
 import harness
 import usock
-from harness import Daemon, StackCase, eventually
+from harness import Daemon, StackCase, Tun, eventually
 
 HOST = "10.0.2.2"
 GUEST = "10.0.2.15"
@@ -32,6 +33,11 @@ def fast_environment(speed):
         raise unittest.SkipTest("fastclock.so is not built: make check builds it")
     before = os.environ.get("USOCKETD_SANITIZER_PRELOAD", "")
     return {"LD_PRELOAD": f"{before} {path}".strip(), "FASTCLOCK": str(speed)}
+
+
+def need_modem():
+    if not os.path.exists(harness.program("modem-sim")):
+        raise unittest.SkipTest("the simulator needs usocket-slirp (--disable-slirp?)")
 
 
 class Modem:
@@ -100,8 +106,7 @@ class ModemCase(StackCase):
     @classmethod
     def setUpClass(cls):
         harness.adopt_build_settings()
-        if not os.path.exists(harness.program("modem-sim")):
-            raise unittest.SkipTest("the simulator needs usocket-slirp (--disable-slirp?)")
+        need_modem()
         if os.geteuid() == 0:
             harness.private_network()
 
@@ -144,6 +149,7 @@ class ModemCase(StackCase):
         self.assertEqual(self.link().state, 0)
 
     def server(self):
+        """A kernel listener, and its address as the stack has it."""
         s = self.keep(socket.socket())
         s.settimeout(PEER_WAIT_S)
         s.bind(("127.0.0.1", 0))
@@ -167,8 +173,41 @@ class ModemCase(StackCase):
         self.assertEqual(s.recv_exactly(6), b"answer")
         return s, peer
 
-    def helper_pid(self):
+    def children(self):
+        """The daemon's, by their process ids."""
         with open(f"/proc/{self.daemon.pid}/task/{self.daemon.pid}/children") as f:
-            children = f.read().split()
-        self.assertEqual(len(children), 1)
-        return int(children[0])
+            return [int(pid) for pid in f.read().split()]
+
+    def helper_pid(self):
+        pid, = self.children()
+        return pid
+
+
+class TunModemCase(ModemCase):
+    """
+    The kernel is the network behind the modem: it can call the stack as well. It
+    takes packets for both addresses.
+    """
+
+    ADDRESSES = Tun.STACK[4], Tun.HAND[4]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        tun = Tun()
+        cls.addClassCleanup(tun.close)
+        cls.options = ("--tun", tun.DEVICE, "--address", tun.STACK[4], *cls.options)
+
+    def server(self):
+        s = self.keep(socket.socket())
+        s.settimeout(PEER_WAIT_S)
+        s.bind((Tun.KERNEL[4], 0))
+        s.listen()
+        return s, s.getsockname()
+
+    def dial_in(self, listener):
+        """A kernel socket that has called a listening usocket."""
+        s = self.keep(socket.socket())
+        s.settimeout(PEER_WAIT_S)
+        s.connect((self.link().address4.text(), listener.getsockname()[1]))
+        return s

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""The links that the cases run on: what the daemon has, and what is behind it.
+
+    tun      a TUN device; its far side is the kernel
+    modem    a simulated modem that calls into such a TUN: AT, PPP
+    packet   one end of a veth pair; the kernel has the other
+
+The far side is this machine's kernel with the same addresses each time, so a
+case does not see which link it is on. `lacks` maps a word of a step to the
+reason why this link cannot do it.
+"""
+
+import errno
+import socket
+
+import harness
+import modem_support
+
+from peers import Host, VethHost
+
+
+class Tun(harness.Tun):
+    name = "tun"
+    title = "a TUN device"
+    lacks = {}
+
+    def section(self):
+        return self.config()
+
+    def host(self, ip):
+        return Host(self.DEVICE, ip)
+
+    def wait(self):
+        harness.eventually(self.is_answered, 30, "the stack answers the kernel")
+
+    def is_answered(self):
+        """The kernel drops what it sends until it has seen that a device has a carrier."""
+        with socket.socket() as s:
+            s.settimeout(0.05)
+            return s.connect_ex((self.STACK[4], 1)) == errno.ECONNREFUSED
+
+
+class Modem(Tun):
+    name = "modem"
+    title = "a simulated modem"
+    lacks = dict.fromkeys(("KERNEL6", "tcp6(", "udp6("), "the call has IPv4 only")
+
+    def __init__(self):
+        modem_support.need_modem()
+        super().__init__()
+        self.modem = modem_support.Modem("--tun", self.DEVICE, "--address", self.STACK[4])
+
+    def section(self):
+        return {"driver": "modem", "device": self.modem.device, "apn": "internet"}
+
+    def close(self):
+        self.modem.close()
+        super().close()
+
+
+class Packet(Tun):
+    name = "packet"
+    title = "an Ethernet device"
+    PEER = "usp0"
+
+    def __init__(self):
+        harness.private_network()
+        harness.ip("link", "add", self.DEVICE, "type", "veth", "peer", "name", self.PEER)
+        harness.ip("addr", "add", self.KERNEL[4] + "/24", "dev", self.PEER)
+        harness.ip("-6", "addr", "add", self.KERNEL[6] + "/64", "dev", self.PEER, "nodad")
+        for device in (self.DEVICE, self.PEER):
+            harness.ip("link", "set", device, "up")
+
+    def section(self):
+        return {**self.config(), "driver": "packet"}
+
+    def host(self, ip):
+        return VethHost(self.PEER, ip, self.STACK[4])
+
+
+NETWORKS = {network.name: network for network in (Tun, Modem, Packet)}
