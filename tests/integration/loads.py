@@ -113,20 +113,8 @@ class Load:
         self.errors.close()
 
 
-class Loading:
-    """What a test case needs whose clients, and often peers, are runs of load."""
-
-    def setUp(self):
-        """What the last test left TCP to deliver is not this one's."""
-        super().setUp()
-        self.eventually(lambda: not usock.sockets(), 60)
-
-    def load(self, command, **words):
-        """On usockets, against this class's daemon."""
-        return self.keep(Load(command, daemon=self.daemon, **words))
-
-    def kernel_load(self, command, **words):
-        return self.keep(Load(command, kernel=True, **words))
+class Holding:
+    """For a test case that compares what the daemon holds before and after."""
 
     def statistics(self):
         """What of the daemon must come back to where it was."""
@@ -150,6 +138,22 @@ class Loading:
     def records():
         return "\n".join(f"{s.id:#x} type {s.type} state {s.state} flags {s.flags:#x} "
                          f"pid {s.pid} {s.program.decode()}" for s in usock.sockets())
+
+
+class Loading(Holding):
+    """What a test case needs whose clients, and often peers, are runs of load."""
+
+    def setUp(self):
+        """What the last test left TCP to deliver is not this one's."""
+        super().setUp()
+        self.eventually(lambda: not usock.sockets(), 60)
+
+    def load(self, command, **words):
+        """On usockets, against this class's daemon."""
+        return self.keep(Load(command, daemon=self.daemon, **words))
+
+    def kernel_load(self, command, **words):
+        return self.keep(Load(command, kernel=True, **words))
 
 
 class LoadCase(Loading, harness.TunCase):

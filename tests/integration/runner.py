@@ -138,8 +138,18 @@ class WorkerResult(unittest.TestResult):
             self.tell(event="skip-class", reason=reason)
 
 
+_channel = None
+
+
+def note(text):
+    """Lets @text stand in the output of the run: figures that a test has measured."""
+    _channel.write(json.dumps({"event": "note", "text": text}) + "\n")
+    _channel.flush()
+
+
 def run_worker(cases, wanted):
-    channel = os.fdopen(int(os.environ.pop(WORKER_ENV)), "w")
+    global _channel
+    _channel = channel = os.fdopen(int(os.environ.pop(WORKER_ENV)), "w")
     os.set_inheritable(channel.fileno(), False)
     faulthandler.enable()
     arm_deadline(FIXTURE_DEADLINE_S)
@@ -236,6 +246,8 @@ class Runner:
             self.report(event["test"], rows_of(worker.current), event["outcome"],
                         event["seconds"], event["detail"])
             worker.current = None
+        elif kind == "note":
+            print(event["text"], flush=True)
         elif kind == "fixture":
             self.report(event["test"], (), "failed", None, event["detail"])
         elif kind == "skip-class":
