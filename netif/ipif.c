@@ -3,7 +3,8 @@
  * Theory of operation
  *
  * In: one message of the descriptor is one packet. It is read into the ipif's
- * buffer and goes through input.c. A turn of the loop reads at most
+ * buffer and goes through input.c. A packet socket may hand over a long one that
+ * the kernel has joined of several TCP segments. A turn of the loop reads at most
  * READS_PER_TURN messages, so that a flood cannot keep the loop from clients.
  *
  * Out: lwIP's output functions divert what is for ourselves to loopback, wrap
@@ -30,15 +31,19 @@
 #include "netif/loopback.h"
 #include "netif/route.h"
 #include "netif/timers.h"
+#include "netif/vnet_header.h"
 
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
 #include "lwip/ip.h"
+#include "lwip/nd6.h"
 #include "lwip/prot/ethernet.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,14 +86,48 @@ static bool is_ours(enum address_family family, const uint8_t *bytes, void *arg)
 	return route_owner6(&ip6) != NULL;
 }
 
+static bool is_ethernet(const struct ipif *ipif)
+{
+	return ipif->params.format.framing == IPIF_FRAMING_ETHERNET;
+}
+
 /* ---- out -------------------------------------------------------------------- */
+
+/*
+ * A packet socket sends by the device's name for what is in the packet, which
+ * only Ethernet has in its frames.
+ */
+static struct sockaddr_ll destination(const struct ipif *ipif, const struct pbuf *p)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex = ipif->params.format.interface,
+	};
+	const uint8_t *bytes = p->payload;
+
+	if (is_ethernet(ipif))
+		memcpy(&to.sll_protocol, bytes + 2 * INGRESS_MAC_SIZE, 2);
+	else
+		to.sll_protocol = htons(bytes[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6);
+	return to;
+}
 
 static ssize_t descriptor_write(const struct ipif *ipif, const struct pbuf *p)
 {
+	static const uint8_t no_offload[VNET_HEADER_SIZE];
+	struct sockaddr_ll to;
 	struct iovec iov[IOV_MAX_];
 	struct msghdr message = { .msg_iov = iov };
 	ssize_t n;
 
+	if (ipif->params.format.interface) {
+		to = destination(ipif, p);
+		message.msg_name = &to;
+		message.msg_namelen = sizeof(to);
+		iov[0].iov_base = (void *)no_offload;
+		iov[0].iov_len = sizeof(no_offload);
+		message.msg_iovlen = 1;
+	}
 	for (; p; p = p->next) {
 		if (message.msg_iovlen == IOV_MAX_) {
 			errno = EMSGSIZE;
@@ -110,15 +149,16 @@ static ssize_t descriptor_write(const struct ipif *ipif, const struct pbuf *p)
 
 static bool is_busy(int error)
 {
-	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS;
+	return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-/* Errors after which the descriptor is of no use: see tun(4) and unix(7). */
+/* Errors after which the descriptor is of no use: see tun, unix(7), packet(7). */
 static bool is_fatal(int error)
 {
 	switch (error) {
 	case EIO:    /* the interface is down */
 	case EBADFD: /* the interface is gone */
+	case ENETDOWN:
 	case ENODEV:
 	case ENXIO:
 	case EBADF:
@@ -256,7 +296,7 @@ static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest
 
 	if (divert(netif, p, route_owner4(dest)))
 		return ERR_OK;
-	if (ipif->params.framing == IPIF_FRAMING_ETHERNET && ipif->fd >= 0)
+	if (is_ethernet(ipif) && ipif->fd >= 0)
 		return etharp_output(netif, p, dest);
 	return send_message(ipif, p);
 }
@@ -267,7 +307,7 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest
 
 	if (divert(netif, p, route_owner6(dest)))
 		return ERR_OK;
-	if (ipif->params.framing == IPIF_FRAMING_ETHERNET && ipif->fd >= 0)
+	if (is_ethernet(ipif) && ipif->fd >= 0)
 		return ethip6_output(netif, p, route_next_hop6(netif, dest));
 	return send_message(ipif, p);
 }
@@ -318,17 +358,29 @@ static void take_frame(struct ipif *ipif, const uint8_t *frame, size_t len,
 	count_received(ipif, drop, len);
 }
 
-static void take_message(struct ipif *ipif, size_t len)
+static void take_message(struct ipif *ipif, uint8_t *message, size_t len)
 {
 	const struct ingress_source source = { .ours = is_ours, .arg = &ipif->netif };
 	enum table_drop drop;
 
-	if (ipif->params.framing == IPIF_FRAMING_ETHERNET) {
-		take_frame(ipif, ipif->buffer, len, &source);
+	if (is_ethernet(ipif)) {
+		take_frame(ipif, message, len, &source);
 		return;
 	}
-	drop = input_packet(&ipif->netif, ipif->buffer, len, &source);
+	drop = input_packet(&ipif->netif, message, len, &source);
 	count_received(ipif, drop, len);
+}
+
+static void take_offloaded(struct ipif *ipif, size_t len)
+{
+	uint8_t *message = ipif->buffer + VNET_HEADER_SIZE;
+
+	if (len <= VNET_HEADER_SIZE)
+		count_received(ipif, TABLE_DROP_SHORT, len);
+	else if (vnet_header_complete(ipif->buffer, message, len - VNET_HEADER_SIZE) != 0)
+		count_received(ipif, TABLE_DROP_TRANSPORT, len);
+	else
+		take_message(ipif, message, len - VNET_HEADER_SIZE);
 }
 
 static void lose(struct ipif *ipif, int error)
@@ -360,8 +412,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	for (i = 0; i < READS_PER_TURN && !ipif->error; i++) {
 		ssize_t n = descriptor_read(ipif);
 
+		if (n > 0 && ipif->params.format.interface) {
+			take_offloaded(ipif, (size_t)n);
+			continue;
+		}
 		if (n > 0) {
-			take_message(ipif, (size_t)n);
+			take_message(ipif, ipif->buffer, (size_t)n);
 			continue;
 		}
 		if (n < 0 && is_busy(errno))
@@ -377,6 +433,22 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ------------------------------------------------------------------- */
 
+static void set_format(struct ipif *ipif)
+{
+	static const uint8_t ethernet = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
+		NETIF_FLAG_ETHERNET;
+	struct netif *netif = &ipif->netif;
+
+	if (is_ethernet(ipif)) {
+		netif->flags |= ethernet;
+		netif->hwaddr_len = INGRESS_MAC_SIZE;
+		memcpy(netif->hwaddr, ipif->params.format.mac, INGRESS_MAC_SIZE);
+	} else {
+		netif->flags &= (uint8_t)~ethernet;
+		netif->hwaddr_len = 0;
+	}
+}
+
 static err_t netif_setup(struct netif *netif)
 {
 	struct ipif *ipif = netif->state;
@@ -388,27 +460,38 @@ static err_t netif_setup(struct netif *netif)
 	netif->output_ip6 = output6;
 	netif->linkoutput = link_output;
 	netif->flags = NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
-	if (ipif->params.framing == IPIF_FRAMING_ETHERNET) {
-		netif->flags |= NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
-		netif->hwaddr_len = INGRESS_MAC_SIZE;
-		memcpy(netif->hwaddr, ipif->params.mac, INGRESS_MAC_SIZE);
-	}
+	set_format(ipif);
 	return ERR_OK;
 }
 
-int ipif_set_mtu(struct ipif *ipif, uint16_t mtu)
+static int resize_buffer(struct ipif *ipif)
 {
-	size_t size = (size_t)mtu + INGRESS_ETHERNET_HEADER;
-	uint8_t *buffer = realloc(ipif->buffer, size);
+	size_t size = (size_t)ipif->params.mtu + INGRESS_ETHERNET_HEADER;
+	uint8_t *buffer;
 
+	if (ipif->params.format.interface)
+		size = VNET_HEADER_SIZE + INGRESS_ETHERNET_HEADER + UINT16_MAX;
+	buffer = realloc(ipif->buffer, size);
 	if (!buffer)
 		return -ENOMEM;
 	ipif->buffer = buffer;
 	ipif->buffer_size = size;
+	return 0;
+}
+
+int ipif_set_format(struct ipif *ipif, const struct ipif_format *format)
+{
+	ipif->params.format = *format;
+	set_format(ipif);
+	return resize_buffer(ipif);
+}
+
+int ipif_set_mtu(struct ipif *ipif, uint16_t mtu)
+{
 	ipif->params.mtu = mtu;
 	ipif->netif.mtu = mtu;
 	ipif->netif.mtu6 = mtu;
-	return 0;
+	return resize_buffer(ipif);
 }
 
 int ipif_init(struct ipif *ipif, const struct ipif_params *params)
@@ -469,6 +552,9 @@ void ipif_detach(struct ipif *ipif)
 	close(ipif->fd);
 	ipif->fd = -1;
 	queue_clear(ipif);
+	/* Another device may have other neighbours. */
+	etharp_cleanup_netif(&ipif->netif);
+	nd6_cleanup_netif(&ipif->netif);
 }
 
 void ipif_rest(struct ipif *ipif)

@@ -33,11 +33,21 @@ typedef void (*ipif_lost_fn)(struct ipif *ipif, int error, void *arg);
 /* Packets have moved, for the first time since ipif_rest(). */
 typedef void (*ipif_moved_fn)(struct ipif *ipif, void *arg);
 
+/* How the descriptor carries packets. */
+struct ipif_format {
+	enum ipif_framing framing;
+	uint8_t mac[INGRESS_MAC_SIZE]; /* ours; Ethernet only */
+	/*
+	 * Not 0: a packet socket (packet(7)) of this interface, with an offload
+	 * header before each message (vnet_header.h) of up to 64 KB.
+	 */
+	int interface;
+};
+
 struct ipif_params {
 	struct event_base *base;
-	enum ipif_framing framing;
+	struct ipif_format format;
 	uint16_t mtu;
-	uint8_t mac[INGRESS_MAC_SIZE]; /* Ethernet only */
 	ipif_lost_fn lost;
 	ipif_moved_fn moved;
 	void *arg;
@@ -86,7 +96,8 @@ int ipif_attach(struct ipif *ipif, int fd);
 /* Closes the descriptor and forgets what waited for it. Sets the link down. */
 void ipif_detach(struct ipif *ipif);
 
-/* Another MTU; only while detached. Returns 0 or -ENOMEM. */
+/* Another format or MTU; only while detached. Return 0 or -ENOMEM. */
+int ipif_set_format(struct ipif *ipif, const struct ipif_format *format);
 int ipif_set_mtu(struct ipif *ipif, uint16_t mtu);
 
 /* Call moved again at the next packet. */

@@ -516,7 +516,7 @@ static int netif_start(struct link *link, struct event_base *base)
 {
 	struct ipif_params params = {
 		.base = base,
-		.framing = link->driver->framing,
+		.format.framing = link->driver->framing,
 		.mtu = (uint16_t)(link->configured.mtu ? link->configured.mtu : LINK_MTU_DEFAULT),
 		.lost = on_lost,
 		.moved = on_moved,
@@ -524,7 +524,7 @@ static int netif_start(struct link *link, struct event_base *base)
 	};
 	int error;
 
-	make_mac(params.mac);
+	make_mac(params.format.mac);
 	error = ipif_init(&link->ipif, &params);
 	if (error)
 		return error;

@@ -45,7 +45,7 @@ static void set_up(enum ipif_framing framing)
 {
 	struct ipif_params params = {
 		.base = base,
-		.framing = framing,
+		.format.framing = framing,
 		.mtu = 1500,
 		.lost = on_lost,
 		.moved = on_moved,
@@ -53,7 +53,7 @@ static void set_up(enum ipif_framing framing)
 	ip4_addr_t ip, mask, gateway;
 	int pair[2];
 
-	memcpy(params.mac, mac, sizeof(mac));
+	memcpy(params.format.mac, mac, sizeof(mac));
 	ck_assert_int_eq(ipif_init(&ipif, &params), 0);
 	IP4_ADDR(&ip, 10, 0, 2, 15);
 	IP4_ADDR(&mask, 255, 255, 255, 0);
@@ -158,6 +158,54 @@ START_TEST(ipif_malformed_packet_is_counted_by_reason)
 	ck_assert_uint_eq(ipif.counters.drops[TABLE_DROP_VERSION], 1);
 	ck_assert_uint_eq(ipif.counters.drops[TABLE_DROP_MARTIAN], 1);
 	ck_assert_uint_eq(ipif.counters.packets_received, 0);
+}
+END_TEST
+
+static void count_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
+	u16_t port)
+{
+	(void)pcb;
+	(void)from;
+	(void)port;
+	++*(int *)arg;
+	pbuf_free(p);
+}
+
+START_TEST(ipif_offloaded_packet_gets_its_checksum)
+{
+	/* NEEDS_CSUM, start, offset: native numbers. */
+	uint8_t message[64] = { 1 }, udp[12] = { 0x0f, 0xa0, 0, 53, 0, 12, [8] = 'd' };
+	struct ipif_format format = { .framing = IPIF_FRAMING_RAW, .interface = 1 };
+	struct udp_pcb *pcb = udp_new();
+	uint16_t at[2] = { 20, 6 };
+	int pair[2], n = 0;
+	size_t len;
+
+	ck_assert_int_eq(udp_bind(pcb, IP4_ADDR_ANY, 53), ERR_OK);
+	udp_recv(pcb, count_datagram, &n);
+	ipif_detach(&ipif);
+	close(wire);
+	ck_assert_int_eq(ipif_set_format(&ipif, &format), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	wire = pair[0];
+	ck_assert_int_eq(ipif_attach(&ipif, pair[1]), 0);
+	netif_set_link_up(&ipif.netif);
+	/* The pseudo header's sum. */
+	put16(udp + 6, 0xffff & ~internet_sum((uint8_t[]){ 10, 0, 2, 2, 10, 0, 2, 15, 0, 17, 0, 12 }, 12, 0));
+	memcpy(message + 6, at, sizeof(at));
+	len = 10 + make_ip4(message + 10, 17, peer, us, udp, sizeof(udp));
+	wire_send(message, len);
+	run_for(10);
+	ck_assert_int_eq(n, 1);
+	/* Short, and with a checksum beyond its end. */
+	wire_send(message, 10);
+	message[6] = message[7] = 0xff;
+	wire_send(message, len);
+	run_for(10);
+	ck_assert_int_eq(n, 1);
+	ck_assert_uint_eq(ipif.counters.drops[TABLE_DROP_SHORT], 1);
+	ck_assert_uint_eq(ipif.counters.drops[TABLE_DROP_TRANSPORT], 1);
+	udp_remove(pcb);
 }
 END_TEST
 
@@ -441,6 +489,7 @@ int main(void)
 	tcase_add_checked_fixture(raw, raw_setup, teardown);
 	tcase_add_test(raw, ipif_echo_request_is_answered);
 	tcase_add_test(raw, ipif_malformed_packet_is_counted_by_reason);
+	tcase_add_test(raw, ipif_offloaded_packet_gets_its_checksum);
 	tcase_add_test(raw, ipif_fragments_in_any_order_are_answered_whole);
 	tcase_add_test(raw, ipif_flood_leaves_the_loop_its_turns);
 	tcase_add_test(raw, ipif_full_device_queues_then_drops_then_resumes);
