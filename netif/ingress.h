@@ -32,6 +32,7 @@ enum ingress_flag {
 	INGRESS_LAST = 1 << 1,	   /* a fragment with no more after it */
 	INGRESS_GROUP = 1 << 2,	   /* IGMP or MLD */
 	INGRESS_ROUTER = 1 << 3,   /* a router's advertisement */
+	INGRESS_DHCP = 1 << 4,	   /* a DHCP server's message */
 };
 
 /* What a check has found out about a packet it accepts. Offsets in bytes. */

@@ -9,8 +9,11 @@
  */
 #include "netif/ingress_private.h"
 
+#include "netif/dhcp_message.h"
+
 /* Below it a peer makes us send a packet for every few bytes. */
 #define TCP_MSS_MIN	  48
+#define UDP_HEADER	  8
 #define IPV6_MTU_MIN	  1280
 #define HOP_LIMIT_ON_LINK 255
 
@@ -84,20 +87,35 @@ static enum table_drop check_tcp(const struct ingress_state *c, struct reader r)
 	return tcp_options_valid(options, is_syn) ? INGRESS_ACCEPTED : TABLE_DROP_TRANSPORT;
 }
 
+/* A DHCP server's message, for lwIP's client to read. */
+static enum table_drop check_dhcp(const struct ingress_state *c, struct reader r)
+{
+	struct dhcp_message message;
+
+	reader_skip(&r, UDP_HEADER);
+	if (c->fragmented || dhcp_message_parse(&message, r.at, r.left) != 0)
+		return TABLE_DROP_TRANSPORT;
+	c->out->flags |= INGRESS_DHCP;
+	return INGRESS_ACCEPTED;
+}
+
 static enum table_drop check_udp(const struct ingress_state *c, struct reader r)
 {
 	bool is_fragment = c->out->flags & INGRESS_FRAGMENT;
 	uint16_t len;
 
-	if (r.left < 8)
+	if (r.left < UDP_HEADER)
 		return TABLE_DROP_SHORT;
 	len = be16(r.at + 4);
 	/* lwIP takes what IP says; so the two must agree. */
-	if (len < 8 || (is_fragment ? len <= r.left : len != r.left))
+	if (len < UDP_HEADER || (is_fragment ? len <= r.left : len != r.left))
 		return TABLE_DROP_TRANSPORT;
 	/* RFC 8200 8.1: over IPv6 the checksum is not optional. */
 	if (c->out->family == ADDRESS_IPV6 && be16(r.at + 6) == 0 && is_outside(c))
 		return TABLE_DROP_TRANSPORT;
+	if (c->out->family == ADDRESS_IPV4 && is_outside(c) &&
+		be16(r.at) == DHCP_PORT_SERVER && be16(r.at + 2) == DHCP_PORT_CLIENT)
+		return check_dhcp(c, r);
 	return INGRESS_ACCEPTED;
 }
 

@@ -11,6 +11,7 @@
 #include "netif/input.h"
 
 #include "netif/autoconf.h"
+#include "netif/dhcp_client.h"
 #include "netif/reassembly.h"
 #include "netif/time_wait.h"
 #include "netif/timers.h"
@@ -26,6 +27,10 @@ static enum table_drop deliver(struct netif *inp, struct pbuf *p, const struct i
 	p->if_idx = netif_get_index(inp);
 	if (info->flags & INGRESS_ROUTER) {
 		autoconf_input(inp, p, info);
+		return INGRESS_ACCEPTED;
+	}
+	if (info->flags & INGRESS_DHCP) {
+		dhcp_client_input(inp, p, info->payload_at);
 		return INGRESS_ACCEPTED;
 	}
 	time_wait_yield(p->payload, info);

@@ -175,16 +175,30 @@ static void apply6(struct link *link, const struct link_parameters *p)
 
 /* ---- all of it ------------------------------------------------------------------ */
 
+/* The netif's, as it is: lwIP's DHCP client may have taken it away. */
+static void keep_ip4(struct link_parameters *p, const struct netif *netif)
+{
+	const ip4_addr_t *ip = netif_ip4_addr(netif), *gateway = netif_ip4_gw(netif);
+
+	if (ip4_addr_isany(ip))
+		return;
+	p->address4.family = ADDRESS_IPV4;
+	p->address4.port = (uint16_t)__builtin_popcount(netif_ip4_netmask(netif)->addr);
+	memcpy(p->address4.ip, &ip->addr, 4);
+	if (ip4_addr_isany(gateway))
+		return;
+	p->gateway4.family = ADDRESS_IPV4;
+	memcpy(p->gateway4.ip, &gateway->addr, 4);
+}
+
 static struct link_parameters compose(const struct link *link)
 {
 	struct link_parameters p = link->given;
 
 	if (p.mtu == 0)
 		p.mtu = LINK_MTU_DEFAULT;
-	if (p.is_pending4) {
-		p.address4 = link->current.address4;
-		p.gateway4 = link->current.gateway4;
-	}
+	if (p.is_pending4)
+		keep_ip4(&p, &link->ipif.netif);
 	if (p.asks_routers)
 		autoconf_add(&link->autoconf, &p);
 	if (link->configured.n_dns > 0) {

@@ -40,9 +40,13 @@
 #define LWIP_UDP	   1
 #define LWIP_TCP	   1
 #define LWIP_DNS	   0 /* c-ares */
-#define LWIP_DHCP	   0
+#define LWIP_DHCP	   1 /* dhcp_client.c */
 #define LWIP_AUTOIP	   0
 #define LWIP_ACD	   0
+#define LWIP_DHCP_DOES_ACD_CHECK      0
+#define LWIP_DHCP_PROVIDE_DNS_SERVERS 0
+/* DNS servers and MTU: dhcp_client.c reads them. */
+#define DHCP_ADD_EXTRA_REQUEST_OPTIONS , 6, 26
 #define IP_FORWARD	   0
 #define LWIP_IPV6_FORWARD  0
 #define IP_OPTIONS_ALLOWED 1 /* they have passed ingress.c */

@@ -7,7 +7,7 @@
  *
  * tick: every 250 ms while TCP has connections (active or TIME-WAIT), which
  * is what lwIP's TCP counts its time in. The slow work (ARP and neighbour
- * caches, IPv6 address lifetimes, router solicitations) is done every fourth
+ * caches, duplicate address detection, DHCP leases) is done every fourth
  * tick, so it costs no wake-up of its own. Without connections the tick comes
  * once a second while packets move and for QUIET_NS after, then once in
  * IDLE_NS: what only ages is aged by the seconds that went by. When no netif
@@ -23,6 +23,7 @@
  */
 #include "netif/timers.h"
 
+#include "netif/dhcp_client.h"
 #include "netif/stack.h"
 
 #include "lwip/etharp.h"
@@ -123,6 +124,7 @@ static void run_slow(uint64_t now)
 	for (n = 0; now + SLACK_NS >= timers.slow_due_ns && n < SLOW_CATCH_UP; n++) {
 		etharp_tmr();
 		nd6_tmr();
+		dhcp_client_second();
 		timers.slow_due_ns += SLOW_NS;
 	}
 	if (now >= timers.slow_due_ns)

@@ -232,6 +232,8 @@ END_TEST
 
 static const struct row udp_datagrams[] = {
 	{ "empty", PASS, UDP4 },
+	{ "DHCP without a message", TRANSPORT, IP4("001c", "11") "00430044 00080000" },
+	{ "to a server of DHCP", PASS, IP4("001c", "11") "00440043 00080000" },
 	{ "7 bytes", SHORT, IP4("001b", "11") "0fa00035000800" },
 	{ "length 0", TRANSPORT, IP4("001c", "11") "0fa0003500000000" },
 	{ "length 7", TRANSPORT, IP4("001c", "11") "0fa0003500070000" },
