@@ -18,6 +18,11 @@
 _Static_assert((int)USOCKET_LINK_UP == (int)TABLE_LINK_UP &&
 		(int)USOCKET_LINK_DEGRADED == (int)TABLE_LINK_DEGRADED,
 	"link states");
+_Static_assert((int)USOCKET_REASON_IDLE == (int)TABLE_REASON_IDLE &&
+		(int)USOCKET_REASON_IDLE + 1 == (int)TABLE_REASON_COUNT &&
+		(int)USOCKET_REASON_BARRED == (int)TABLE_REASON_BARRED &&
+		(int)USOCKET_STEP_POWER + 1 == (int)TABLE_STEP_COUNT,
+	"reasons and steps");
 _Static_assert(USOCKET_LINK_DROPS == TABLE_DROP_COUNT, "drop reasons");
 _Static_assert(USOCKET_LINK_DNS == TABLE_LINK_DNS &&
 		USOCKET_LINK_ADDRESSES6 == TABLE_LINK_ADDRESSES6,
@@ -25,7 +30,9 @@ _Static_assert(USOCKET_LINK_DNS == TABLE_LINK_DNS &&
 _Static_assert((int)USOCKET_INFO_CONNECTING == (int)TABLE_SOCKET_CONNECTING &&
 		(int)USOCKET_INFO_FIN_RECEIVED == (int)TABLE_SOCKET_FIN_RECEIVED,
 	"flags");
-_Static_assert(USOCKET_SIGNAL_UNKNOWN == TABLE_SIGNAL_UNKNOWN, "unknown signal");
+_Static_assert(USOCKET_SIGNAL_UNKNOWN == TABLE_SIGNAL_UNKNOWN &&
+		USOCKET_MODEM_UNKNOWN == TABLE_MODEM_UNKNOWN,
+	"what is not known");
 _Static_assert(sizeof(((struct usocket_socket_info *)0)->program) == TABLE_PROGRAM_MAX, "program");
 
 /* Copies what the caller has room for; clears what it knows more than we do. */
@@ -128,6 +135,28 @@ static void public_link_addresses(struct usocket_link_info *out, const struct ta
 	}
 }
 
+static void public_modem(struct usocket_link_info *out, const struct table_modem *modem)
+{
+	out->sim_status = modem->sim_status;
+	out->registration = modem->registration;
+	out->voice_registration = modem->voice_registration;
+	out->access_technology = modem->access_technology;
+	out->functionality = modem->functionality;
+	out->ip_type = modem->ip_type;
+	out->authentication = modem->authentication;
+	out->reject_cause = modem->reject_cause;
+	out->area_code = modem->area_code;
+	out->cell_id = modem->cell_id;
+	COPY_TEXT(out->operator_id, modem->operator_id);
+	COPY_TEXT(out->manufacturer, modem->manufacturer);
+	COPY_TEXT(out->model, modem->model);
+	COPY_TEXT(out->firmware, modem->firmware);
+	COPY_TEXT(out->imei, modem->imei);
+	COPY_TEXT(out->imsi, modem->imsi);
+	COPY_TEXT(out->iccid, modem->iccid);
+	COPY_TEXT(out->apn, modem->apn);
+}
+
 static void public_link(struct usocket_link_info *out, const struct table_link *record,
 	uint32_t index)
 {
@@ -149,6 +178,11 @@ static void public_link(struct usocket_link_info *out, const struct table_link *
 		.sinr_db = record->sinr_db,
 		.metric = record->metric,
 		.rank = record->rank,
+		.reason = record->reason,
+		.step = record->step,
+		.is_refused = record->is_refused,
+		.redials = record->redials,
+		.retry_ns = record->retry_ns,
 	};
 	COPY_TEXT(out->name, record->name);
 	COPY_TEXT(out->driver, record->driver);
@@ -157,6 +191,7 @@ static void public_link(struct usocket_link_info *out, const struct table_link *
 	COPY_TEXT(out->radio, record->radio);
 	memcpy(out->drops, record->drops, sizeof(out->drops));
 	public_link_addresses(out, record);
+	public_modem(out, &record->modem);
 }
 
 uint64_t usocket_id(int fd)
@@ -306,6 +341,16 @@ const char *usocket_state_name(int state)
 const char *usocket_link_state_name(int state)
 {
 	return state < 0 ? "?" : table_link_state_name((enum table_link_state)state);
+}
+
+const char *usocket_link_reason_name(int reason)
+{
+	return reason < 0 ? "?" : table_link_reason_name((enum table_link_reason)reason);
+}
+
+const char *usocket_link_step_name(int step)
+{
+	return step < 0 ? "?" : table_link_step_name((enum table_link_step)step);
 }
 
 const char *usocket_drop_name(int drop)

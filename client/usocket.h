@@ -484,10 +484,49 @@ enum usocket_link_state {
 	USOCKET_LINK_DEGRADED,
 };
 
+/* Why a link is in its state; usocket_link_reason_name() has a word for each. */
+enum usocket_link_reason {
+	USOCKET_REASON_NONE,	/* nothing has happened yet, or all is well */
+	USOCKET_REASON_COMMAND, /* asked for by a person or program */
+	USOCKET_REASON_CONFIGURATION,
+	USOCKET_REASON_SYSTEM, /* the host: memory, rights, what is not installed */
+	USOCKET_REASON_DEVICE, /* port or interface is not there, or has gone */
+	USOCKET_REASON_DEVICE_BUSY,
+	USOCKET_REASON_HELPER, /* the daemon's helper crashed or hung */
+	USOCKET_REASON_SILENT, /* the modem does not answer */
+	USOCKET_REASON_MODEM,  /* the modem refuses a command */
+	USOCKET_REASON_SIM_MISSING,
+	USOCKET_REASON_SIM_PIN, /* needed, wrong, or too few tries are left */
+	USOCKET_REASON_SIM_PUK,
+	USOCKET_REASON_SIM,	     /* it fails, or asks for another code */
+	USOCKET_REASON_REGISTRATION, /* no network in time */
+	USOCKET_REASON_ROAMING,	     /* only foreign networks, and they are not allowed */
+	USOCKET_REASON_BARRED,	     /* the network denies registration */
+	USOCKET_REASON_DIAL,	     /* the call or the bearer was refused */
+	USOCKET_REASON_AUTHENTICATION,
+	USOCKET_REASON_ADDRESS, /* none was given */
+	USOCKET_REASON_CARRIER,
+	USOCKET_REASON_PEER, /* the network ended the connection */
+	USOCKET_REASON_PEER_SILENT,
+	USOCKET_REASON_TIMEOUT,
+	USOCKET_REASON_NO_DATA, /* connected, but nothing comes back */
+	USOCKET_REASON_IDLE,	/* hung up, or not dialed: nobody uses it */
+};
+
+/* How a try begins; each includes what is above it. */
+enum usocket_link_step {
+	USOCKET_STEP_REDIAL,
+	USOCKET_STEP_PDP,
+	USOCKET_STEP_RADIO,
+	USOCKET_STEP_RESET, /* of the modem */
+	USOCKET_STEP_POWER, /* the configured power script */
+};
+
 #define USOCKET_LINK_ADDRESSES6 3
 #define USOCKET_LINK_DNS	4
 #define USOCKET_LINK_DROPS	9
 #define USOCKET_SIGNAL_UNKNOWN	INT16_MIN
+#define USOCKET_MODEM_UNKNOWN	(-1)
 
 /* Bits of usocket_link_info's is_default. */
 #define USOCKET_DEFAULT_IPV4 1
@@ -522,6 +561,32 @@ struct usocket_link_info {
 	uint32_t metric;			      /* as configured: the lowest goes first */
 	uint32_t rank;				      /* among the links that can send, from 1;
 							 0: it cannot */
+	uint8_t reason;				      /* enum usocket_link_reason */
+	uint8_t step;				      /* enum usocket_link_step: of this try, or the next */
+	uint8_t is_refused;			      /* not tried again before something changes */
+	/* What a modem tells; or MODEM_UNKNOWN, texts: empty. 3GPP TS 27.007. */
+	int8_t sim_status;	   /* QuecPython's: 0 none, 1 ready, 2 PIN, 3 PUK, ... */
+	int8_t registration;	   /* <stat> of +CEREG and its like */
+	int8_t voice_registration; /* <stat> of +CREG */
+	int8_t access_technology;  /* <AcT> of +COPS */
+	int8_t functionality;	   /* <fun> of +CFUN */
+	int8_t ip_type;		   /* asked for: 0 IPv4, 1 IPv6, 2 both */
+	int8_t authentication;	   /* offered: 0 none, 1 PAP, 2 CHAP, 3 both */
+	uint8_t reserved[2];
+	uint32_t redials;     /* tries since the start, but for the first */
+	uint64_t retry_ns;    /* CLOCK_MONOTONIC of the next try, 0: none is due */
+	int32_t reject_cause; /* of the registration */
+	int32_t area_code;    /* <lac> or <tac> */
+	int64_t cell_id;      /* <ci> */
+	char operator_id[8];  /* MCC and MNC, digits */
+	char manufacturer[32];
+	char model[32];
+	char firmware[48];
+	char imei[20];
+	char imsi[16];
+	char iccid[24];
+	char apn[104]; /* asked for */
+	uint32_t reserved2;
 };
 
 /*
@@ -542,7 +607,9 @@ int usocket_next_link(uint32_t *cursor, struct usocket_link_info *info, size_t s
 struct usocket_link_event {
 	uint32_t index; /* as in usocket_link_info */
 	uint8_t state;	/* enum usocket_link_state */
-	uint8_t reserved[3];
+	uint8_t reason; /* enum usocket_link_reason */
+	uint8_t is_refused;
+	uint8_t reserved;
 	char name[16]; /* empty: not known any more */
 	char cause[96];
 };
@@ -564,9 +631,11 @@ int usocket_watch_links(void);
  */
 int usocket_watch_next(int fd, struct usocket_link_event *event, size_t size);
 
-/* "ESTABLISHED", "up", "martian" and so on; "?" for numbers out of range. */
+/* "ESTABLISHED", "up", "sim-missing" and so on; "?" for numbers out of range. */
 const char *usocket_state_name(int state);
 const char *usocket_link_state_name(int state);
+const char *usocket_link_reason_name(int reason);
+const char *usocket_link_step_name(int step);
 const char *usocket_drop_name(int drop);
 
 /* ---- the daemon --------------------------------------------------------- */

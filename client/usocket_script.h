@@ -347,6 +347,26 @@ int usocket_script_info(struct usocket_script *s, int tcp, struct usocket_socket
 int usocket_script_getsocketsta(const struct usocket_script *s);
 int64_t usocket_script_getsendacksize(const struct usocket_script *s);
 
+/* ---- links -------------------------------------------------------------- */
+
+/* Something that a link's record tells, by the name that scripts look for. */
+struct usocket_script_fact {
+	int64_t number; /* unless is_text */
+	uint8_t is_text;
+	uint8_t is_known; /* else scripts get None, or nil */
+	char key[22];
+	char text[128];
+};
+
+/*
+ * What there is beside the names, state, addresses and signal of a link:
+ * reason, ladder step, and what a modem has said. @index from 0.
+ * @size  of *@link, as for usocket_next_link(), which has filled it in
+ * Returns 1, or 0 past the end.
+ */
+int usocket_script_link_fact(const struct usocket_link_info *link, size_t size, int index,
+	struct usocket_script_fact *fact);
+
 /* ---- interrupts --------------------------------------------------------- */
 
 /*

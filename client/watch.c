@@ -63,6 +63,8 @@ static void fill_event(struct usocket_link_event *event, const usp_Event *messag
 	memset(event, 0, sizeof(*event));
 	event->index = message->link;
 	event->state = (uint8_t)message->state;
+	event->reason = message->reason <= UINT8_MAX ? (uint8_t)message->reason : UINT8_MAX;
+	event->is_refused = message->is_refused;
 	memcpy(event->cause, message->cause, sizeof(event->cause) - 1);
 	if (session_read_link(message->link, &link) == 0)
 		memcpy(event->name, link.name, sizeof(event->name) - 1);

@@ -52,7 +52,8 @@ static bool addresses_differ(const struct table_link *a, const struct table_link
 
 static bool states_differ(const struct table_link *a, const struct table_link *b)
 {
-	return a->state != b->state || a->since_ns != b->since_ns ||
+	return a->state != b->state || a->since_ns != b->since_ns || a->reason != b->reason ||
+		a->is_refused != b->is_refused ||
 		strcmp(a->cause, b->cause) != 0;
 }
 

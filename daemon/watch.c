@@ -79,6 +79,8 @@ static int send_state(struct watcher *watcher, uint32_t index)
 
 	event.link = index;
 	event.state = record->state;
+	event.reason = record->reason;
+	event.is_refused = record->is_refused;
 	snprintf(event.cause, sizeof(event.cause), "%s", record->cause);
 	if (++watcher->n_events == 0)
 		watcher->n_events = 1;

@@ -126,7 +126,7 @@ struct link {
 	bool is_refused;	   /* not tried again before something changes */
 	bool is_held;		   /* taken down, and not to come up before link_up() */
 	uint64_t since_ns;
-	uint64_t retry_ns; /* when it is tried next; 0: no try is due */
+	uint64_t retry_ns;	 /* when it is tried next; 0: no try is due */
 	unsigned int n_failures; /* in a row */
 	uint32_t n_tries;	 /* since the start */
 	uint32_t n_opens;	 /* that a driver has succeeded in */

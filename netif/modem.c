@@ -476,6 +476,17 @@ static void set_defaults(struct modem *modem)
 		modem->bearer.pap = modem->bearer.chap = modem->bearer.user[0] != '\0';
 }
 
+/* What the record says of the bearer: it is known before any modem is. */
+static void tell_bearer(struct link *link)
+{
+	const ush_HelperBearer *b = &modem_of(link)->bearer;
+	struct table_modem *m = &link->modem;
+
+	m->ip_type = (int8_t)(strcmp(b->type, "IPV4V6") == 0 ? 2 : strcmp(b->type, "IPV6") == 0);
+	m->authentication = (int8_t)(b->pap + 2 * b->chap);
+	snprintf(m->apn, sizeof(m->apn), "%s", b->apn);
+}
+
 static void modem_init_(struct link *link)
 {
 	struct modem *modem = modem_of(link);
@@ -488,6 +499,7 @@ static void modem_init_(struct link *link)
 	};
 
 	set_defaults(modem);
+	tell_bearer(link);
 	helper_init(&modem->helper, &params);
 	modem->packets = -1;
 	modem->is_pin_tried = false;

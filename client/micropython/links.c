@@ -45,6 +45,17 @@ static mp_obj_t address_list(const struct usocket_address *addresses, size_t n)
 	return list;
 }
 
+static void store_fact(mp_obj_t dict, const struct usocket_script_fact *fact)
+{
+	mp_obj_t value = mp_const_none;
+
+	if (fact->is_known && fact->is_text)
+		value = text_or_none(fact->text, sizeof(fact->text));
+	else if (fact->is_known)
+		value = mp_obj_new_int_from_ll(fact->number);
+	mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(qstr_from_str(fact->key)), value);
+}
+
 static mp_obj_t new_link(const struct usocket_link_info *link)
 {
 	const char *state = usocket_link_state_name(link->state);
@@ -73,10 +84,13 @@ static mp_obj_t new_link(const struct usocket_link_info *link)
 		{ MP_QSTR_sinr_db, signal_or_none(link->sinr_db) },
 	};
 	mp_obj_t dict = mp_obj_new_dict(MP_ARRAY_SIZE(items));
+	struct usocket_script_fact fact;
 	size_t i;
 
 	for (i = 0; i < MP_ARRAY_SIZE(items); i++)
 		mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(items[i].name), items[i].value);
+	for (i = 0; usocket_script_link_fact(link, sizeof(*link), (int)i, &fact); i++)
+		store_fact(dict, &fact);
 	return dict;
 }
 

@@ -60,6 +60,36 @@ static PyObject *address_list(const struct usocket_address *addresses, size_t n)
 	return list;
 }
 
+/* Returns 0, or -1 with an exception. */
+static int add_fact(PyObject *dict, const struct usocket_script_fact *fact)
+{
+	PyObject *value;
+	int rc;
+
+	if (!fact->is_known)
+		value = new_none();
+	else if (fact->is_text)
+		value = text_or_none(fact->text, sizeof(fact->text));
+	else
+		value = PyLong_FromLongLong(fact->number);
+	if (!value)
+		return -1;
+	rc = PyDict_SetItemString(dict, fact->key, value);
+	Py_DECREF(value);
+	return rc;
+}
+
+static PyObject *add_facts(PyObject *dict, const struct usocket_link_info *link)
+{
+	struct usocket_script_fact fact;
+	int i;
+
+	for (i = 0; dict && usocket_script_link_fact(link, sizeof(*link), i, &fact); i++)
+		if (add_fact(dict, &fact) < 0)
+			Py_CLEAR(dict);
+	return dict;
+}
+
 static PyObject *make_link(const struct usocket_link_info *link)
 {
 	return Py_BuildValue("{sI sN sN si ss sN sN sI sN sN sN sN sN sN sN sN sN sN}",
@@ -111,7 +141,7 @@ PyObject *links_list(PyObject *module, PyObject *unused)
 		result = call_run(&c, do_next);
 		if (result <= 0)
 			break;
-		dict = make_link(&next.info);
+		dict = add_facts(make_link(&next.info), &next.info);
 		if (!dict || PyList_Append(list, dict) < 0)
 			Py_CLEAR(list);
 		Py_XDECREF(dict);

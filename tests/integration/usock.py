@@ -14,7 +14,7 @@ import socket as std
 import struct
 
 from ctypes import (POINTER, Structure, byref, c_char, c_char_p, c_int, c_int16, c_int32,
-                    c_int64, c_short, c_size_t, c_ssize_t, c_uint8, c_uint16, c_uint32,
+                    c_int64, c_int8, c_short, c_size_t, c_ssize_t, c_uint8, c_uint16, c_uint32,
                     c_uint64, c_ulong, c_void_p)
 
 SOL_USOCKET = 0x7573
@@ -71,7 +71,17 @@ class LinkInfo(Structure):
                 ("drops", c_uint64 * 9), ("operator_name", c_char * 32),
                 ("radio", c_char * 16), ("rssi_dbm", c_int16), ("rsrp_dbm", c_int16),
                 ("rsrq_db", c_int16), ("sinr_db", c_int16), ("metric", c_uint32),
-                ("rank", c_uint32)]
+                ("rank", c_uint32), ("reason", c_uint8),
+                ("step", c_uint8), ("is_refused", c_uint8), ("sim_status", c_int8),
+                ("registration", c_int8), ("voice_registration", c_int8),
+                ("access_technology", c_int8), ("functionality", c_int8),
+                ("ip_type", c_int8), ("authentication", c_int8),
+                ("reserved", c_uint8 * 2), ("redials", c_uint32), ("retry_ns", c_uint64),
+                ("reject_cause", c_int32), ("area_code", c_int32), ("cell_id", c_int64),
+                ("operator_id", c_char * 8), ("manufacturer", c_char * 32),
+                ("model", c_char * 32), ("firmware", c_char * 48), ("imei", c_char * 20),
+                ("imsi", c_char * 16), ("iccid", c_char * 24), ("apn", c_char * 104),
+                ("reserved2", c_uint32)]
 
 
 class Status(Structure):
@@ -87,7 +97,8 @@ class Status(Structure):
 
 
 class LinkEvent(Structure):
-    _fields_ = [("index", c_uint32), ("state", c_uint8), ("reserved", c_uint8 * 3),
+    _fields_ = [("index", c_uint32), ("state", c_uint8), ("reason", c_uint8),
+                ("is_refused", c_uint8), ("reserved", c_uint8),
                 ("name", c_char * 16), ("cause", c_char * 96)]
 
 

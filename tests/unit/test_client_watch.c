@@ -16,6 +16,8 @@ static void send_event(uint32_t link, uint32_t state, const char *cause)
 	event.link = link;
 	event.state = state;
 	event.number = 1;
+	event.reason = TABLE_REASON_CARRIER;
+	event.is_refused = state == USOCKET_LINK_DOWN;
 	snprintf(event.cause, sizeof(event.cause), "%s", cause);
 	len = codec_encode_event(&event, bytes, sizeof(bytes));
 	ck_assert_int_gt(len, 0);
@@ -50,6 +52,8 @@ START_TEST(watch_gives_events_one_by_one)
 	ck_assert_int_eq(usocket_watch_next(fd, &event, sizeof(event)), 1);
 	ck_assert_uint_eq(event.state, USOCKET_LINK_DOWN);
 	ck_assert_str_eq(event.cause, "");
+	ck_assert_str_eq(usocket_link_reason_name(event.reason), "carrier");
+	ck_assert(event.is_refused);
 	ck_assert_int_eq(usocket_watch_next(fd, &event, sizeof(event)), 0);
 	close(fd);
 }

@@ -188,6 +188,106 @@ START_TEST(option_of_another_system_is_refused_at_sol_socket)
 }
 END_TEST
 
+/* The fact @key of @link; false: there is none of this name. */
+static bool find_fact(const struct usocket_link_info *link, size_t size, const char *key,
+	struct usocket_script_fact *fact)
+{
+	for (int i = 0; usocket_script_link_fact(link, size, i, fact); i++) {
+		if (strcmp(fact->key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct {
+	const char *key, *text; /* NULL: a number */
+	int64_t number;
+} told[] = {
+	{ "reason", "sim-pin", 0 },
+	{ "step", "radio", 0 },
+	{ "refused", NULL, 1 },
+	{ "redials", NULL, 4000000000 },
+	{ "sim_status", NULL, 2 },
+	{ "registration", NULL, 3 },
+	{ "rat", NULL, 7 },
+	{ "lac", NULL, 0x1234567 },
+	{ "cell_id", NULL, 0x123456789 },
+	{ "mcc", "262", 0 },
+	{ "mnc", "01", 0 },
+	{ "imei", "01234567890123456789", 0 }, /* fills its member */
+	{ "apn", "internet", 0 },
+};
+
+static const char *const unknown[] = { "voice_registration", "functionality", "reject_cause",
+	"model", "imsi", "ip_type" };
+
+static struct usocket_link_info link_of_modem(void)
+{
+	struct usocket_link_info link = {
+		.reason = USOCKET_REASON_SIM_PIN,
+		.step = USOCKET_STEP_RADIO,
+		.is_refused = 1,
+		.redials = 4000000000,
+		.sim_status = 2,
+		.registration = 3,
+		.voice_registration = USOCKET_MODEM_UNKNOWN,
+		.access_technology = 7,
+		.functionality = USOCKET_MODEM_UNKNOWN,
+		.ip_type = USOCKET_MODEM_UNKNOWN,
+		.reject_cause = USOCKET_MODEM_UNKNOWN,
+		.area_code = 0x1234567,
+		.cell_id = 0x123456789,
+		.operator_id = "26201",
+		.apn = "internet",
+	};
+
+	memcpy(link.imei, "01234567890123456789", sizeof(link.imei));
+	return link;
+}
+
+START_TEST(link_facts_have_the_keys_of_scripts)
+{
+	struct usocket_link_info link = link_of_modem();
+	struct usocket_script_fact fact;
+
+	ck_assert(find_fact(&link, sizeof(link), told[_i].key, &fact));
+	ck_assert(fact.is_known);
+	ck_assert_int_eq(fact.is_text, told[_i].text != NULL);
+	if (told[_i].text)
+		ck_assert_str_eq(fact.text, told[_i].text);
+	else
+		ck_assert_int_eq(fact.number, told[_i].number);
+}
+END_TEST
+
+START_TEST(link_facts_that_no_modem_told_are_unknown)
+{
+	struct usocket_link_info link = link_of_modem();
+	struct usocket_script_fact fact;
+
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		ck_assert(find_fact(&link, sizeof(link), unknown[i], &fact));
+		ck_assert(!fact.is_known);
+	}
+	link.operator_id[0] = '\0';
+	ck_assert(find_fact(&link, sizeof(link), "mnc", &fact));
+	ck_assert(!fact.is_known);
+}
+END_TEST
+
+START_TEST(link_facts_of_a_shorter_record_are_not_read_beyond_it)
+{
+	struct usocket_link_info *link = malloc(offsetof(struct usocket_link_info, apn));
+	struct usocket_link_info whole = link_of_modem();
+	struct usocket_script_fact fact;
+
+	memcpy(link, &whole, offsetof(struct usocket_link_info, apn));
+	ck_assert(find_fact(link, offsetof(struct usocket_link_info, apn), "apn", &fact));
+	ck_assert(!fact.is_known);
+	free(link);
+}
+END_TEST
+
 START_TEST(tcp_info_is_known_by_both_numbers)
 {
 	struct usocket_socket_info info;
@@ -409,6 +509,10 @@ static Suite *script_names_suite(void)
 	tcase_add_loop_test(tc, option_of_ours_works_with_any_level, 0, 4);
 	tcase_add_test(tc, option_of_another_system_is_refused_at_sol_socket);
 	tcase_add_test(tc, tcp_info_is_known_by_both_numbers);
+	tcase_add_loop_test(tc, link_facts_have_the_keys_of_scripts, 0,
+		sizeof(told) / sizeof(told[0]));
+	tcase_add_test(tc, link_facts_that_no_modem_told_are_unknown);
+	tcase_add_test(tc, link_facts_of_a_shorter_record_are_not_read_beyond_it);
 	tcase_add_loop_test(tc, open_takes_quectels_protocols, 0, 8);
 	tcase_add_test(tc, open_closes_what_was_open);
 	tcase_add_test(tc, detached_descriptor_lives_on);

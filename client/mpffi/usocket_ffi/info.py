@@ -15,6 +15,7 @@ from usocket_ffi import lib, names
 _next_link = lib.library("i", "usocket_next_link", "ppL")
 _wait_link = lib.library("i", "usocket_wait_link", "i")
 _state_name = lib.library("s", "usocket_link_state_name", "i")
+_link_fact = lib._script("i", "link_fact", "pLip")
 _info = lib._script("i", "info", "pip")
 _watch_links = lib.library("i", "usocket_watch_links", "")
 _watch_next = lib.library("i", "usocket_watch_next", "ipL")
@@ -25,9 +26,11 @@ _ETIMEDOUT = 110
 _SIGNAL_UNKNOWN = -32768
 
 # struct usocket_link_info and struct usocket_address.
-_LINK_SIZE = 600
+_LINK_SIZE = 936
 _ADDRESS_SIZE = 28
 _INFO_SIZE = 176
+# struct usocket_script_fact.
+_FACT_SIZE = 160
 # struct usocket_link_event.
 _EVENT_SIZE = 120
 
@@ -65,7 +68,23 @@ def _signal(record, offset):
     return None if value == _SIGNAL_UNKNOWN else value
 
 
+def _fact(fact):
+    if not fact[9]:
+        return None
+    return _text(fact, 32, 128) if fact[8] else struct.unpack_from("q", fact, 0)[0]
+
+
 def _link(record):
+    found = _common(record)
+    fact = bytearray(_FACT_SIZE)
+    i = 0
+    while _link_fact(record, _LINK_SIZE, i, fact):
+        found[_text(fact, 10, 22)] = _fact(fact)
+        i += 1
+    return found
+
+
+def _common(record):
     state = record[4]
     return {
         "index": struct.unpack_from("I", record, 0)[0],
