@@ -160,6 +160,11 @@ static const struct {
 	{ "AT+CPIN=\"1234\"", "AT+CPIN=****" },
 	{ "at+cpin=\"1234\"", "at+cpin=****" },
 	{ "AT+CPIN?", "AT+CPIN?" },
+	/* Behind what a line left in the modem's or our buffer. */
+	{ "*3at+cpin=\"1234\"", "*3at+cpin=****" },
+	{ "AT+CGAUTH=1,1,\"AT+CPIN=1\"", "AT+CGAUTH=****" },
+	{ "+CGAUTH: 1,1,\"user\",\"word\"", "+CGAUTH:****" },
+	{ "262011234567890AT+CPIN=1", "26201**********AT+CPIN=****" },
 	{ "AT+CGAUTH=1,1,\"u\",\"p\"", "AT+CGAUTH=****" },
 	{ "262011234567890", "26201**********" },
 	{ "+CCID: 8949020000012345678", "+CCID: 89490**************" },
