@@ -587,11 +587,9 @@ int cmux_write(struct cmux *mux, uint8_t dlci, const void *bytes, size_t len)
 
 void cmux_set_signals(struct cmux *mux, uint8_t dlci, uint8_t signals)
 {
-	struct cmux_dlc *dlc = &mux->dlcs[dlci];
-
-	if (dlci == 0 || !cmux_is_open(mux, dlci) || dlc->signals == signals)
+	if (dlci == 0 || !cmux_is_open(mux, dlci) || mux->dlcs[dlci].signals == signals)
 		return;
-	dlc->signals = signals;
+	mux->dlcs[dlci].signals = signals;
 	announce_signals(mux, dlci);
 }
 

@@ -118,6 +118,8 @@ static void take_pn(struct cmux *mux, const struct message *m)
 	uint8_t value[8], dlci = m->value[0] & 0x3f;
 	uint16_t n1 = (uint16_t)(m->value[4] | m->value[5] << 8);
 
+	if (dlci > CMUX_DLCI_LAST)
+		return;
 	if (dlci > CMUX_DLCI_MAX) {
 		cmux_send_response(mux, dlci, CMUX_DM);
 		return;

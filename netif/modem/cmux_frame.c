@@ -12,10 +12,10 @@
  *
  * A frame's closing flag may open the next one as well.
  *
- * Headers that no frame has (an extended address, an unknown control field,
- * an information field in a frame that has none) are refused at once, and so
- * noise rarely makes the decoder wait for a length that was none. When it
- * does and the line falls silent, the owner's clock ends the wait.
+ * Headers that no frame has (an extended address, a DLCI that none has, an
+ * unknown control field, information in a frame that has none) are refused at
+ * once, and so noise rarely makes the decoder wait for a length that was none.
+ * When it does and the line falls silent, the owner's clock ends the wait.
  */
 #include "netif/modem/cmux_frame.h"
 
@@ -94,7 +94,7 @@ static enum parsed parse(const uint8_t *bytes, size_t len, struct cmux_frame *fr
 	size_t head = 4, type;
 	uint8_t sum;
 
-	if (len >= 2 && !(bytes[1] & EA))
+	if (len >= 2 && (!(bytes[1] & EA) || bytes[1] >> 2 > CMUX_DLCI_LAST))
 		return PARSED_NONE;
 	if (len < 3)
 		return PARSED_MORE;
@@ -208,7 +208,7 @@ size_t cmux_encode(uint8_t *out, const struct cmux_frame *frame)
 	size_t n = 0, head;
 	uint8_t sum;
 
-	assert(frame->len <= CMUX_N1_MAX);
+	assert(frame->len <= CMUX_N1_MAX && frame->dlci <= CMUX_DLCI_LAST);
 	out[n++] = CMUX_FLAG;
 	out[n++] = (uint8_t)(frame->dlci << 2 | (frame->has_cr ? CR : 0) | EA);
 	out[n++] = (uint8_t)(frame->type | (frame->has_pf ? PF : 0));

@@ -17,6 +17,9 @@
 #define CMUX_FRAME_OVERHEAD 7
 #define CMUX_FRAME_MAX	    (CMUX_N1_MAX + CMUX_FRAME_OVERHEAD)
 
+/* Clause 5.6: an address of 62 might be a flag, 63 is kept for later. */
+#define CMUX_DLCI_LAST 61
+
 /* The control field without its poll/final bit, clause 5.2.1.3. */
 enum cmux_frame_type {
 	CMUX_SABM = 0x2f,
@@ -29,7 +32,7 @@ enum cmux_frame_type {
 
 struct cmux_frame {
 	enum cmux_frame_type type;
-	uint8_t dlci;	     /* 0 to 63 */
+	uint8_t dlci;	     /* 0 to CMUX_DLCI_LAST */
 	bool has_cr, has_pf; /* command/response and poll/final bit, as sent */
 	const uint8_t *info;
 	size_t len;

@@ -478,6 +478,7 @@ static const struct {
 	{ "f9 01 ef 07 e3 03 07 70 f9", "" },
 	{ "f9 01 ef 05 83 01 93 f9", "" },
 	{ "f9 01 ef 05 22 01 93 f9", "" },
+	{ "f9 01 ef 15 83 11 3e 00 07 0a 14 00 03 02 8f f9", "" },
 };
 
 START_TEST(message_is_answered_byte_by_byte)

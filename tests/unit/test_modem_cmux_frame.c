@@ -149,6 +149,7 @@ static const struct {
 	{ "f9 07 13 0b 68 65 6c 6c 6e b4 f9", 1 },
 	{ "f9 03 3f 01 1c f8", 0 },
 	{ "f9 02 3f 01 1c f9", 0 },
+	{ "f9 fb 3f 01 bb f9", 0 },
 	{ "f9 03 3e 01 1c f9", 0 },
 	{ "f9 03 3f 03 00 1c f9", 0 },
 	{ "f9 03 ef fe ff 00 1c f9", 0 },
