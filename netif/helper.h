@@ -6,6 +6,7 @@
 #ifndef NETIF_HELPER_H
 #define NETIF_HELPER_H
 
+#include "netif/log.h"
 #include "proto/helper_codec.h"
 #include "proto/table.h"
 
@@ -19,8 +20,10 @@ struct helper;
 
 /* Calls come from the loop. The callee may stop the helper. */
 struct helper_handlers {
-	/* All but pongs and log lines, which are handled here. */
+	/* All but pongs and log lines. */
 	void (*event)(struct helper *helper, const ush_HelperEvent *event, void *arg);
+	/* A line, which the daemon's log has had; may be NULL. Leaves the helper be. */
+	void (*log)(enum log_level level, const char *text, void *arg);
 	/*
 	 * The process has ended, hangs or breaks the protocol; @cause says
 	 * which. It has been killed. Not called after helper_stop().

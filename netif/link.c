@@ -138,14 +138,14 @@ static enum table_link_step next_step(const struct link *link)
 	return ladder[link->n_failures % (sizeof(ladder) / sizeof(ladder[0]))];
 }
 
-static void log_step(const struct link *link, enum table_link_state from)
+static void log_step(struct link *link, enum table_link_state from)
 {
 	/* Tries are told once they have led somewhere. */
 	enum log_level level = LOG_LEVEL_NOTICE;
 
 	if (link->state >= TABLE_LINK_OPENING && link->state <= TABLE_LINK_NEGOTIATING)
 		level = LOG_LEVEL_INFO;
-	log_at(level, "link %s: %s -> %s (%s)", link->name, table_link_state_name(from),
+	link_note(link, level, "%s -> %s (%s)", table_link_state_name(from),
 		table_link_state_name(link->state), link->cause);
 }
 
@@ -183,7 +183,7 @@ int link_progress(struct link *link, enum table_link_state state, const char *ca
 		if (strcmp(cause, link->cause) == 0)
 			return 0;
 		snprintf(link->cause, sizeof(link->cause), "%s", cause);
-		log_info("link %s: %s (%s)", link->name, table_link_state_name(state), cause);
+		link_note(link, LOG_LEVEL_INFO, "%s (%s)", table_link_state_name(state), cause);
 		notify_soon(link);
 		return 0;
 	}
@@ -342,11 +342,15 @@ void link_fail(struct link *link, enum table_link_reason reason, const char *for
 {
 	char cause[TABLE_CAUSE_MAX];
 	va_list args;
+	bool was_up;
 
 	va_start(args, format);
 	vsnprintf(cause, sizeof(cause), format, args);
 	va_end(args);
+	was_up = is_up(link);
 	go_down(link, reason, cause);
+	if (was_up)
+		link_tell_log(link);
 }
 
 void link_refuse(struct link *link, enum table_link_reason reason, const char *cause)
@@ -354,8 +358,9 @@ void link_refuse(struct link *link, enum table_link_reason reason, const char *c
 	go_down(link, reason, cause);
 	link->is_refused = true;
 	try_never(link);
-	log_error("link %s: not tried again before its configuration is changed: %s", link->name,
+	link_note(link, LOG_LEVEL_ERROR, "not tried again before its configuration is changed: %s",
 		cause);
+	link_tell_log(link);
 }
 
 /* ---- events ------------------------------------------------------------------- */
@@ -467,6 +472,12 @@ struct link *link_new(const char *name)
 		return NULL;
 	snprintf(link->name, sizeof(link->name), "%s", name);
 	link->metric = LINK_METRIC_DEFAULT;
+	LIST_INIT(&link->followers);
+	link->log = link_log_new();
+	if (!link->log) {
+		free(link);
+		return NULL;
+	}
 	return link;
 }
 
@@ -475,6 +486,8 @@ void link_free(struct link *link)
 	if (!link)
 		return;
 	link_stop(link);
+	assert(LIST_EMPTY(&link->followers));
+	link_log_free(link->log);
 	free(link->driver_state);
 	free(link);
 }

@@ -16,9 +16,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct event_base;
 struct link;
+struct link_log;
 struct netif;
 
 /*
@@ -85,6 +87,18 @@ int link_at(struct link *link, const char *command, link_at_fn answer, void *arg
 
 /* No more calls for what link_at() has begun. */
 void link_at_cancel(struct link *link);
+
+/* Reads along with a link's log; its owner's storage. */
+struct link_follower {
+	void (*fn)(void *arg); /* a line has been added; the link stays as it is */
+	void *arg;
+	LIST_ENTRY(link_follower) entry;
+};
+
+/* See link_log.h. It lives as long as the link. */
+const struct link_log *link_log_of(const struct link *link);
+void link_follow(struct link *link, struct link_follower *follower);
+void link_unfollow(struct link_follower *follower);
 
 const char *link_name(const struct link *link);
 enum table_link_state link_state(const struct link *link);

@@ -8,6 +8,8 @@
 #include "netif/autoconf.h"
 #include "netif/ipif.h"
 #include "netif/link.h"
+#include "netif/link_log.h"
+#include "netif/log.h"
 #include "netif/route.h"
 
 #include "proto/address.h"
@@ -136,6 +138,10 @@ struct link {
 	struct route route;
 	struct autoconf autoconf;
 
+	struct link_log *log;
+	uint64_t told, told_ns;		      /* up to where, and when, it was written to the daemon's log */
+	LIST_HEAD(, link_follower) followers; /* of the log; theirs */
+
 	link_at_fn at_answer; /* NULL: no command of a user's is under way */
 	void *at_arg;
 };
@@ -188,6 +194,18 @@ void link_unapply(struct link *link);
 
 /* True if the link has an address by which others can reach it. */
 bool link_has_address(const struct link *link);
+
+/* ---- link_note.c ------------------------------------------------------------- */
+
+/* A line for the daemon's log, if @level is shown there, and the link's own. */
+void link_note(struct link *link, enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for the link's own alone. */
+void link_log_text(struct link *link, enum log_level level, const char *text);
+
+/* Writes what the daemon's log has not had yet of the link's there. */
+void link_tell_log(struct link *link);
 
 /* ---- link_config.c ----------------------------------------------------------- */
 

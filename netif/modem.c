@@ -424,8 +424,14 @@ static void on_helper_lost(struct helper *helper, const char *cause, void *arg)
 	link_fail(arg, TABLE_REASON_HELPER, "%s", cause);
 }
 
+static void on_helper_log(enum log_level level, const char *text, void *arg)
+{
+	link_log_text(arg, level, text);
+}
+
 static const struct helper_handlers handlers = {
 	.event = on_event,
+	.log = on_helper_log,
 	.lost = on_helper_lost,
 };
 

@@ -13,8 +13,10 @@
 #include "lwip/udp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- the driver --------------------------------------------------------------------- */
 
@@ -312,6 +314,83 @@ START_TEST(link_refused_is_tried_again_when_told)
 	ck_assert(run_until(is_up, one, 10000));
 	link_describe(one, &t);
 	ck_assert(!t.is_refused);
+}
+END_TEST
+
+/* What is written to standard error while @fn runs with the first link. */
+static void capture(void (*fn)(void), char *out, size_t size)
+{
+	int saved = dup(STDERR_FILENO), ends[2];
+	ssize_t n;
+
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+	fflush(stderr);
+	dup2(ends[1], STDERR_FILENO);
+	fn();
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	n = read(ends[0], out, size - 1);
+	out[n > 0 ? n : 0] = '\0';
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void fail_after_a_whisper(void)
+{
+	link_log_text(one, LOG_LEVEL_DEBUG, "< NO CARRIER");
+	link_fail(one, TABLE_REASON_CARRIER, "no carrier");
+}
+
+START_TEST(link_that_was_up_tells_what_led_to_its_failure)
+{
+	enum log_level level = log_level();
+	char out[8192];
+
+	log_set_level(LOG_LEVEL_NOTICE);
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	capture(fail_after_a_whisper, out, sizeof(out));
+	ck_assert_ptr_nonnull(strstr(out, "link one: up -> down (no carrier)"));
+	ck_assert_ptr_nonnull(strstr(out, "< NO CARRIER"));
+	/* It has been told, and it is not even a minute ago. */
+	ck_assert(run_until(is_up, one, 10000));
+	capture(fail_after_a_whisper, out, sizeof(out));
+	ck_assert_ptr_null(strstr(out, "< NO CARRIER"));
+	log_set_level(level);
+}
+END_TEST
+
+START_TEST(link_log_has_what_the_level_hides)
+{
+	struct link_log_line line;
+	uint64_t position = 0;
+	bool found = false;
+
+	start(one);
+	ck_assert(run_until(is_up, one, 10000));
+	while (link_log_read(link_log_of(one), &position, &line) == 1)
+		found |= strstr(line.text, "opening -> up (address ") != NULL;
+	ck_assert(found);
+}
+END_TEST
+
+static void count(void *arg)
+{
+	(*(unsigned int *)arg)++;
+}
+
+START_TEST(link_log_tells_its_followers)
+{
+	unsigned int n = 0;
+	struct link_follower follower = { .fn = count, .arg = &n };
+
+	link_follow(one, &follower);
+	link_log_text(one, LOG_LEVEL_DEBUG, "a line");
+	ck_assert_uint_eq(n, 1);
+	link_unfollow(&follower);
+	link_log_text(one, LOG_LEVEL_DEBUG, "a line");
+	ck_assert_uint_eq(n, 1);
 }
 END_TEST
 
@@ -695,6 +774,9 @@ int main(void)
 	tcase_add_test(life, link_taken_down_stays_down_until_told);
 	tcase_add_test(life, link_that_waits_for_its_next_try_is_taken_down);
 	tcase_add_test(life, link_refused_is_tried_again_when_told);
+	tcase_add_test(life, link_that_was_up_tells_what_led_to_its_failure);
+	tcase_add_test(life, link_log_has_what_the_level_hides);
+	tcase_add_test(life, link_log_tells_its_followers);
 	tcase_add_test(life, link_negotiating_that_fails_goes_down);
 	tcase_add_test(life, link_counters_that_move_are_told_once_a_second);
 	tcase_add_test(life, link_with_the_same_address_keeps_connections);
