@@ -11,9 +11,9 @@ import tty
 
 ANSWER_S = 10
 
-LCP, IPCP, IP4, IPV6CP, IP6 = 0xC021, 0x8021, 0x0021, 0x8057, 0x0057
-PROTOCOL_REJECT = 8
-CONF_REQUEST, CONF_ACK, CONF_NAK, CONF_REJECT, TERM_REQUEST, TERM_ACK = 1, 2, 3, 4, 5, 6
+LCP, IPCP, IP4 = 0xC021, 0x8021, 0x0021
+ECHO_REQUEST = 9
+CONF_REQUEST, CONF_ACK, CONF_NAK, TERM_REQUEST = 1, 2, 3, 5
 OPTION_ADDRESS = 3
 ENDS = ("OK", "ERROR", "NO CARRIER", "CONNECT", "+CME ERROR")
 
@@ -78,13 +78,16 @@ def echo_number(packet):
 class Port:
     """The host's end of a serial port."""
 
-    def __init__(self, path, baud=termios.B115200):
+    def __init__(self, path):
         self.fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self.fd)
+        self.set_speed(termios.B115200)
+        self.pending = b""
+
+    def set_speed(self, baud):
         attributes = termios.tcgetattr(self.fd)
         attributes[4] = attributes[5] = baud
         termios.tcsetattr(self.fd, termios.TCSANOW, attributes)
-        self.pending = b""
 
     def close(self):
         os.close(self.fd)

@@ -4,6 +4,8 @@
 what tests of the driver rely on."""
 
 import os
+import subprocess
+import termios
 import time
 import unittest
 
@@ -34,8 +36,8 @@ class SimCase(unittest.TestCase):
         self.addCleanup(modem.close)
         return modem, self.open(modem.device)
 
-    def open(self, path, **how):
-        port = modem_host.Port(path, **how)
+    def open(self, path):
+        port = modem_host.Port(path)
         self.addCleanup(port.close)
         return port
 
@@ -100,6 +102,318 @@ class Line(SimCase):
         self.assertGreater(received["dropped"], 0)
         self.assertEqual(len(replies), len(PINGS) - received["dropped"])
         self.assertEqual(replies[:3], list(PINGS)[:3])
+
+
+class Families(SimCase):
+    """What each family calls itself, and the commands that only it has."""
+
+    PIN = ("--pin", "1234", "--tries", "2")
+
+    def family(self, name, *options):
+        self.modem, self.port = self.start("--family", name, *options)
+        self.expect("ATE0", "OK")
+
+    def test_generic(self):
+        self.family("generic", *self.PIN)
+        self.expect("AT+CPINR=\"SIM PIN\"", "+CPINR: SIM PIN,2,3", "OK")
+        self.expect("AT+CCID", "+CCID: 8988211000000123456", "OK")
+        self.expect("AT+CGAUTH=1,2,\"ada\",\"secret\"", "OK")
+        self.expect("AT+QPINC=\"SC\"", "ERROR")
+
+    def test_quectel(self):
+        self.family("quectel", *self.PIN)
+        self.expect("ATI", "Quectel", "EC25", "Revision: EC25EFAR06A11M4G", "OK")
+        self.expect("AT+CGMI", "Quectel", "OK")
+        self.expect("AT+QPINC=\"SC\"", '+QPINC: "SC",2,10', "OK")
+        self.expect("AT+QPINC?", '+QPINC: "SC",2,10', '+QPINC: "P2",3,10', "OK")
+        self.expect("AT+QCSQ", '+QCSQ: "NOSERVICE"', "OK")
+        self.expect("AT+QNWINFO", "+QNWINFO: No Service", "OK")
+        self.expect("AT+CPIN=1234", "OK")
+        self.expect("AT+QCSQ", '+QCSQ: "LTE",-73,-91,165,-10', "OK")
+        self.expect("AT+QNWINFO", '+QNWINFO: "FDD LTE","00101","LTE BAND 3",1300', "OK")
+        self.expect("AT+QCCID", "+QCCID: 8988211000000123456", "OK")
+        self.expect("AT+QICSGP=1,3,\"internet\",\"ada\",\"secret\",1", "OK")
+        self.expect("AT+QICSGP=1", '+QICSGP: 3,"internet","ada","secret",1', "OK")
+        self.expect("AT+CGDCONT?", '+CGDCONT: 1,"IPV4V6","internet","0.0.0.0",0,0', "OK")
+        self.expect("AT+CPINR", "ERROR")
+
+    def test_simcom(self):
+        self.family("simcom", *self.PIN)
+        self.expect("AT+CGMM", "SIMCOM_SIM7600E", "OK")
+        self.expect("AT+SPIC", "+SPIC: 2,10,0,10", "OK")
+        self.expect("AT+CPSI?", "+CPSI: NO SERVICE,Online", "OK")
+        self.expect("AT+CPIN=1234", "OK")
+        self.expect("AT+CPSI?", "+CPSI: LTE,Online,001-01,0x1A2B,29611493,131,EUTRAN-BAND3,"
+                    "1300,5,5,-100,-910,-730,13", "OK")
+        self.expect("AT+CICCID", "+ICCID: 8988211000000123456", "OK")
+        self.expect("AT+CGAUTH=1,1,\"secret\",\"ada\"", "OK")
+
+    def test_telit(self):
+        self.family("telit", *self.PIN)
+        self.expect("ATI", "332", "OK")
+        self.expect("AT#PCT", "#PCT: 2", "OK")
+        self.expect("AT+CPIN=1234", "OK")
+        self.expect("AT#RFSTS", '#RFSTS: "001 01",1300,-91,-73,-10,1A2B,255,,128,3,1,01C3D4E5,'
+                    '"001010123456789","Sim Mobile",3,3', "OK")
+        self.expect("AT#CCID", "#CCID: 8988211000000123456", "OK")
+        self.expect("AT#PDPAUTH=1,1,\"ada\",\"secret\"", "OK")
+        self.expect("AT#SGACTAUTH=2", "OK")
+
+    def test_ublox(self):
+        self.family("ublox", *self.PIN)
+        self.expect("AT+UPINCNT", "+UPINCNT: 2,3,10,10", "OK")
+        self.expect("AT+CPIN=1234", "OK")
+        self.expect("AT+CCID", "+CCID: 8988211000000123456", "OK")
+        self.expect("AT+UAUTHREQ=1,1,\"ada\",\"secret\"", "OK")
+        self.expect("AT+UCGED=2", "OK")
+        answer = self.port.ask("AT+UCGED?")
+        self.assertEqual(answer[:2], ["+UCGED: 2", "6,4,001,01"])
+        # RSRP and RSRQ as indices, SINR in dB.
+        self.assertEqual(answer[2].split(",")[10:13], ["50", "20", "13.00"])
+
+    def greeting(self, reset):
+        self.port.ask(reset)
+        lines = []
+        while (line := self.port.read_line(1)) is not None:
+            lines.append(line)
+        return lines
+
+    def test_each_resets_and_greets_in_its_own_way(self):
+        for family, reset, lines in (
+                ("generic", "AT+CFUN=1,1", ["RDY"]),
+                ("quectel", "AT+CFUN=1,1", ["RDY", "+CFUN: 1", "+CPIN: SIM PIN", "+QUSIM: 1",
+                                            "+QIND: SMS DONE", "+QIND: PB DONE"]),
+                ("simcom", "AT+CRESET", ["RDY", "+CPIN: SIM PIN", "SMS DONE", "PB DONE"]),
+                ("telit", "AT#REBOOT", []),
+                ("ublox", "AT+CFUN=16", [])):
+            with self.subTest(family):
+                self.family(family, *self.PIN)
+                self.assertEqual(self.greeting(reset), lines)
+                self.assertEqual(self.modem.counts()[1], 1)
+
+    def test_chatter_comes_between_answers_and_on_its_own(self):
+        self.family("quectel", "--chatter", "50")
+        line = self.port.read_line()
+        self.assertRegex(line, r"^\+(QIND|CTZV): ")
+        answers = [self.port.ask("AT") for _ in range(50)]
+        self.assertTrue(all(answer[-1] == "OK" for answer in answers))
+        self.assertTrue(any(len(answer) > 1 for answer in answers))
+
+
+class Commands(SimCase):
+    """What all modems have: TS 27.007, V.250."""
+
+    def setUp(self):
+        super().setUp()
+        self.port.ask("ATE0")
+
+    def test_commands_in_one_line_end_at_the_first_that_fails(self):
+        self.expect("ATE0V1+CSQ;+CPIN?", "+CSQ: 20,99", "+CPIN: READY", "OK")
+        self.expect("AT+CSQ;+NONSENSE;+CPIN?", "+CSQ: 20,99", "ERROR")
+
+    def test_errors_are_told_as_asked_for(self):
+        self.modem.tell("sim out")
+        self.assertEqual(self.port.read_line(), "+CPIN: NOT INSERTED")
+        self.expect("AT+CPIN?", "ERROR")
+        self.expect("AT+CMEE=1;+CPIN?", "+CME ERROR: 10")
+        self.expect("AT+CMEE=2;+CPIN?", "+CME ERROR: SIM not inserted")
+
+    def test_registration_is_told_when_asked_for(self):
+        self.expect("AT+CEREG?", "+CEREG: 0,1", "OK")
+        self.expect("AT+CEREG=2;+CEREG?", '+CEREG: 2,1,"1A2B","01C3D4E5",7', "OK")
+        self.modem.tell("registration denied")
+        self.assertEqual(self.port.read_line(), "+CEREG: 3")
+        self.modem.tell("registration roaming")
+        self.assertEqual(self.port.read_line(), '+CEREG: 5,"1A2B","01C3D4E5",7')
+        self.expect("AT+COPS?", '+COPS: 0,0,"Sim Mobile",7', "OK")
+        self.expect("AT+COPS=3,2;+COPS?", '+COPS: 0,2,"00101",7', "OK")
+
+    def test_radio_off_ends_registration_and_the_call(self):
+        self.expect("AT+CFUN=4;+CREG?;+CFUN?", "+CREG: 0,0", "+CFUN: 4", "OK")
+        self.expect("AT+CSQ", "+CSQ: 99,99", "OK")
+        self.expect("ATD*99#", "NO CARRIER")
+        self.expect("AT+CFUN=1;+CREG?", "+CREG: 0,1", "OK")
+
+    def test_contexts_are_stored_and_activated(self):
+        self.expect("AT+CGDCONT=2,\"IPV4V6\",\"iot\"", "OK")
+        self.expect("AT+CGDCONT?", '+CGDCONT: 1,"IP","","0.0.0.0",0,0',
+                    '+CGDCONT: 2,"IPV4V6","iot","0.0.0.0",0,0', "OK")
+        self.expect("AT+CGEREP=1;+CGACT=1,2", "+CGEV: ME PDN ACT 2", "OK")
+        self.expect("AT+CGACT?", "+CGACT: 1,0", "+CGACT: 2,1", "OK")
+        self.expect("AT+CGPADDR=2", '+CGPADDR: 2,"10.0.2.15"', "OK")
+        self.expect("AT+CGATT=0;+CGATT?", "+CGEV: ME DETACH 2", "+CGATT: 0", "OK")
+        self.expect("AT+CGACT=1,2", "ERROR")
+        self.expect("AT+CGDCONT=1,\"PPP\",\"x\"", "ERROR")
+
+
+class Granted(SimCase):
+    """The network has IPv4 only, and refuses who asks for both."""
+
+    options = ("--pdp", "ip", "--strict-pdp", "--apn", "internet")
+
+    def test_reason_is_told_in_words(self):
+        self.port.ask("ATE0")
+        for definition, cause in (("\"IPV4V6\",\"internet\"", "PDP type IPv4 only allowed"),
+                                  ("\"IPV6\",\"internet\"", "PDP type IPv4 only allowed"),
+                                  ("\"IP\",\"other\"", "Missing or unknown APN")):
+            self.expect(f"AT+CGDCONT=1,{definition}", "OK")
+            self.expect("ATD*99***1#", "NO CARRIER")
+            self.expect("AT+CMEE=1;+CGACT=1,1", "+CME ERROR: 148")
+            self.expect("AT+CEER", f"+CEER: {cause}", "OK")
+        self.expect("AT+CGDCONT=1,\"IP\",\"internet\"", "OK")
+        modem_host.dial(self.port)
+
+    def test_changes_while_it_runs(self):
+        self.modem.tell("pdp ipv6")
+        self.port.ask("AT+CGDCONT=1,\"IP\",\"internet\"")
+        self.assertEqual(self.port.ask("ATD*99#")[-1], "NO CARRIER")
+        self.assertIn("+CEER: PDP type IPv6 only allowed", self.port.ask("AT+CEER"))
+
+
+class Faults(SimCase):
+    def setUp(self):
+        super().setUp()
+        self.port.ask("ATE0")
+
+    def test_waits_for_its_command_and_happens_as_often_as_told(self):
+        self.modem.tell("fault AT+CREG? error 2")
+        self.expect("AT+CSQ", "+CSQ: 20,99", "OK")
+        self.expect("AT+CREG?", "ERROR")
+        self.expect("AT+CREG?", "ERROR")
+        self.expect("AT+CREG?", "+CREG: 0,1", "OK")
+
+    def test_clear_ends_those_for_ever(self):
+        self.modem.tell("fault AT error always")
+        for _ in range(5):
+            self.expect("AT", "ERROR")
+        self.modem.tell("fault clear")
+        self.expect("AT", "OK")
+
+    def test_errors_with_a_code_and_lost_carrier(self):
+        self.port.ask("AT+CMEE=1")
+        self.modem.tell("fault AT+CPIN cme:14")
+        self.expect("AT+CPIN?", "+CME ERROR: 14")
+        self.modem.tell("fault ATD carrier")
+        self.expect("ATD*99#", "NO CARRIER")
+
+    def test_silence_is_for_one_command_and_hanging_until_a_reset(self):
+        self.modem.tell("fault AT+CSQ silence")
+        self.assertEqual(self.port.ask("AT+CSQ", 0.3), [])
+        self.expect("AT", "OK")
+        self.modem.tell("fault AT+CSQ hang")
+        self.assertEqual(self.port.ask("AT+CSQ", 0.3), [])
+        self.assertEqual(self.port.ask("AT", 0.3), [])
+        self.assertEqual(self.port.ask("AT+CFUN=1,1"), ["OK"])
+        self.assertEqual(self.port.read_line(), "RDY")
+
+    def test_late_answer_comes_late(self):
+        self.modem.tell("fault AT+CSQ late:500")
+        begin = time.monotonic()
+        self.expect("AT+CSQ", "+CSQ: 20,99", "OK")
+        self.assertGreaterEqual(time.monotonic() - begin, 0.5)
+
+    def test_garbage_is_no_answer(self):
+        self.modem.tell("fault AT+CSQ garbage")
+        self.port.write(b"AT+CSQ\r")
+        noise = self.port.read()
+        self.assertTrue(noise)
+        self.assertNotIn(b"CSQ", noise)
+
+    def test_reset_and_power(self):
+        self.modem.tell("fault AT+COPS reset")
+        self.port.write(b"AT+COPS?\r")
+        self.assertEqual(self.port.read_line(), "RDY")
+        self.modem.tell("fault AT+COPS power")
+        self.port.ask("ATE0")
+        self.assertEqual(self.port.ask("AT+COPS?", 0.3), [])
+        self.assertEqual(self.port.ask("AT+CFUN=1,1", 0.3), [])
+        self.modem.tell("power cycle")
+        self.assertEqual(self.port.read_line(), "RDY")
+
+    def test_unplugged_at_a_command_and_back(self):
+        self.modem.tell("fault AT+COPS unplug:300")
+        self.port.write(b"AT+COPS?\r")
+        harness.eventually(lambda: not os.path.exists(self.modem.device), 10, "gone")
+        harness.eventually(lambda: os.path.exists(self.modem.device), 10, "back")
+        port = self.open(self.modem.device)
+        self.assertEqual(port.read_line(), "RDY")
+
+    def test_call_is_lost_with_the_sim(self):
+        modem_host.dial(self.port)
+        self.modem.tell("sim out")
+        harness.eventually(lambda: b"NO CARRIER" in self.port.read(), 10, "NO CARRIER")
+
+    def test_packets_are_dropped_while_ppp_stays(self):
+        ppp = modem_host.dial(self.port)
+        self.modem.tell("drop on")
+        self.assertEqual(ppp.ping([1, 2, 3], quiet_s=0.5), [])
+        self.modem.tell("drop off")
+        self.assertEqual(ppp.ping([4, 5, 6]), [4, 5, 6])
+
+    def test_ppp_is_mute_or_terminated(self):
+        ppp = modem_host.dial(self.port)
+        self.modem.tell("ppp off")
+        ppp.send_control(modem_host.LCP, modem_host.ECHO_REQUEST, 7, bytes(4))
+        self.assertEqual(list(ppp.frames(0.5)), [])
+        self.modem.tell("ppp on")
+        self.modem.tell("terminate")
+        codes = [packet[0] for protocol, packet in ppp.frames(0.5) if protocol == modem_host.LCP]
+        self.assertIn(modem_host.TERM_REQUEST, codes)
+
+    def test_unknown_command_is_an_error(self):
+        for command in ("nonsense", "sim nowhere", "fault AT", "plug maybe", "pdp x25"):
+            with self.assertRaises(ValueError):
+                self.modem.tell(command)
+
+
+class Started(SimCase):
+    """Left so by somebody else."""
+
+    def started(self, state):
+        return self.start("--start", state)
+
+    def test_in_a_call(self):
+        _, port = self.started("data")
+        self.assertEqual(port.ask("AT", 0.3), [])
+        time.sleep(1)
+        port.write(b"+++")
+        self.assertEqual(port.read_line(), "OK")
+        self.assertEqual(port.ask("AT"), ["OK"])
+
+    def test_at_another_speed(self):
+        _, port = self.started("baud")
+        port.write(b"AT\r")
+        self.assertNotIn(b"OK", port.read(0.3))
+        port.set_speed(termios.B9600)
+        # What the modem has heard so far takes the first command with it.
+        self.assertNotIn("OK", port.ask("AT", 0.5))
+        self.assertEqual(port.ask("AT")[-1], "OK")
+
+    def test_without_echo(self):
+        _, port = self.started("echo-off")
+        port.write(b"AT\r")
+        self.assertEqual(port.read(), b"\r\nOK\r\n")
+
+    def test_with_garbage(self):
+        _, port = self.started("garbage")
+        # What was left of another command takes the first one with it.
+        self.assertNotIn("OK", port.ask("AT", 0.5))
+        self.assertEqual(port.ask("AT")[-1], "OK")
+
+    def test_silent_and_without_echo(self):
+        _, port = self.started("silent,echo-off")
+        self.assertEqual(port.ask("AT", 0.3), [])
+        self.assertEqual(port.ask("AT+CFUN=1,1"), ["OK"])
+        self.assertEqual(port.read_line(), "RDY")
+
+    def test_dead_until_its_power_is_switched(self):
+        modem, port = self.started("dead")
+        self.assertEqual(port.ask("AT+CFUN=1,1", 0.3), [])
+        done = subprocess.run([harness.program("modem-sim"), "--tell", modem.path, "power",
+                               "cycle"], env=harness.child_env(), capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(port.read_line(), "RDY")
+        self.assertEqual(port.ask("AT"), ["OK"])
 
 
 if __name__ == "__main__":

@@ -19,20 +19,24 @@
 #include "tests/modem-sim/path.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define HOST	   "10.0.2.2"
-#define NAMESERVER "10.0.2.3"
+/* What no caller has. */
+#define NOBODYS_PASSWORD "\x01"
+
+#define HOST		 "10.0.2.2"
+#define NAMESERVER	 "10.0.2.3"
 
 struct call {
-	struct event_base *base;
-	const struct options *options;
+	struct modem *modem;
 	struct network *network;
 	struct path *sent, *received;
 	struct channel *channel; /* NULL: no call */
 	struct pppline *ppp;
 	struct in_addr address;
-	bool is_dropping, is_refusing;
+	bool is_dropping, is_unanswered, is_refusing, is_mute;
 	unsigned int n_calls;
 };
 
@@ -40,7 +44,8 @@ static void on_ppp_output(const void *bytes, size_t len, void *arg)
 {
 	struct call *call = arg;
 
-	channel_write(call->channel, bytes, len);
+	if (!call->is_mute)
+		channel_write(call->channel, bytes, len);
 }
 
 static void on_ppp_packet(const void *packet, size_t len, void *arg)
@@ -92,16 +97,17 @@ static bool on_received(const void *packet, size_t len, void *arg)
 	return true;
 }
 
-void call_start(struct call *call, struct channel *channel)
+void call_start(struct call *call, struct channel *channel, unsigned int pdp)
 {
-	const struct options *options = call->options;
+	const struct options *options = call->modem->options;
 	const struct pppline_config config = {
-		.base = call->base,
+		.base = call->modem->base,
 		.user = options->user,
-		.password = options->password,
-		.pap = options->pap,
+		.password = call->is_refusing ? NOBODYS_PASSWORD : options->password,
+		.pap = options->pap || (call->is_refusing && !options->chap),
 		.chap = options->chap,
-		.ip4 = true,
+		.ip4 = pdp & PDP_IP4,
+		.ip6 = pdp & PDP_IP6,
 		.is_server = true,
 		.addresses = {
 			.ip4 = inet_addr(HOST),
@@ -129,6 +135,7 @@ void call_end(struct call *call)
 	call->ppp = NULL;
 	call->channel = NULL;
 	path_clear(call->received);
+	contexts_deactivate(call->modem, "NW PDN DEACT");
 }
 
 struct channel *call_channel(const struct call *call)
@@ -138,7 +145,7 @@ struct channel *call_channel(const struct call *call)
 
 void call_input(struct call *call, const void *bytes, size_t len)
 {
-	if (call->ppp)
+	if (call->ppp && !call->is_mute)
 		pppline_input(call->ppp, bytes, len);
 }
 
@@ -158,6 +165,21 @@ void call_set_address(struct call *call, struct in_addr address)
 	call->address = address;
 }
 
+struct in_addr call_address(const struct call *call)
+{
+	return call->address;
+}
+
+void call_set_refusing(struct call *call, bool is_on)
+{
+	call->is_refusing = is_on;
+}
+
+void call_set_mute(struct call *call, bool is_on)
+{
+	call->is_mute = is_on;
+}
+
 void call_set_dropping(struct call *call, bool is_on)
 {
 	call->is_dropping = is_on;
@@ -165,7 +187,7 @@ void call_set_dropping(struct call *call, bool is_on)
 
 void call_set_answering(struct call *call, bool is_on)
 {
-	call->is_refusing = !is_on;
+	call->is_unanswered = !is_on;
 }
 
 unsigned int call_count(const struct call *call)
@@ -183,33 +205,51 @@ const struct path_counts *call_received(const struct call *call)
 	return path_counts(call->received);
 }
 
-int call_dial(struct channel *channel, const char *args)
+static int dial(struct channel *channel, int cid)
 {
-	struct call *call = channel->modem->call;
+	struct modem *modem = channel->modem;
+	struct call *call = modem->call;
 
-	(void)args;
-	if (call->channel || call->is_refusing || !radio_is_registered(channel->modem))
+	if (call->channel || call->is_unanswered || contexts_activate(modem, cid) != 0)
 		return END_NO_CARRIER;
 	channel_say(channel, "CONNECT 150000000");
-	call_start(call, channel);
+	call_start(call, channel, contexts_find(&modem->contexts, cid)->active);
 	return END_TOLD;
 }
 
-struct call *call_new(struct event_base *base, const struct options *options)
+int call_dial(struct channel *channel, const char *args)
+{
+	int cid = 1;
+
+	if (strcmp(args, "#") != 0 && sscanf(args, "***%d#", &cid) != 1)
+		return END_ERROR;
+	return dial(channel, cid);
+}
+
+int call_dial_data(struct channel *channel, const char *args)
+{
+	char protocol[8], cid[8];
+
+	args = command_field(args, protocol, sizeof(protocol));
+	command_field(args, cid, sizeof(cid));
+	return strcmp(protocol, "PPP") == 0 ? dial(channel, atoi(cid)) : CME_INVALID;
+}
+
+struct call *call_new(struct modem *modem)
 {
 	struct call *call = calloc(1, sizeof(*call));
-	struct path_params params = options->path;
+	struct path_params params = modem->options->path;
 
 	if (!call)
 		return NULL;
-	call->base = base;
-	call->options = options;
-	call->address = options->address;
-	call->sent = path_new(base, &params, on_sent, call);
+	call->modem = modem;
+	call->address = modem->options->address;
+	call->sent = path_new(modem->base, &params, on_sent, call);
 	params.seed = ~params.seed;
-	call->received = path_new(base, &params, on_received, call);
+	call->received = path_new(modem->base, &params, on_received, call);
 	if (call->sent && call->received)
-		call->network = network_new(base, options->tun, on_network_packet, call);
+		call->network = network_new(modem->base, modem->options->tun, on_network_packet,
+			call);
 	if (call->network)
 		return call;
 	call_free(call);

@@ -11,16 +11,18 @@
 
 struct call;
 struct channel;
-struct event_base;
-struct options;
+struct modem;
 struct path_counts;
 
 /* No call yet. NULL with a message on stderr if the network cannot be had. */
-struct call *call_new(struct event_base *base, const struct options *options);
+struct call *call_new(struct modem *modem);
 void call_free(struct call *call);
 
-/* Connects @channel, whose mode is data from now on. One call at a time. */
-void call_start(struct call *call, struct channel *channel);
+/*
+ * Connects @channel, whose mode is data from now on, with network protocols
+ * @pdp, bits of enum pdp. One call at a time.
+ */
+void call_start(struct call *call, struct channel *channel, unsigned int pdp);
 
 /* Ends the call without a word to the channel. */
 void call_end(struct call *call);
@@ -39,6 +41,11 @@ void call_terminate(struct call *call);
 
 /* Of the calls that follow. */
 void call_set_address(struct call *call, struct in_addr address);
+struct in_addr call_address(const struct call *call);
+/* Who calls is refused, whatever user and password. */
+void call_set_refusing(struct call *call, bool is_on);
+/* PPP hears nothing and says nothing. */
+void call_set_mute(struct call *call, bool is_on);
 /* No IP packet passes while PPP stays. */
 void call_set_dropping(struct call *call, bool is_on);
 /* Calls are answered, or not. */
@@ -49,7 +56,9 @@ unsigned int call_count(const struct call *call);
 const struct path_counts *call_sent(const struct call *call);
 const struct path_counts *call_received(const struct call *call);
 
-/* ATD*99: whatever follows it. Returns how the command ends. */
+/* ATD*99: what follows it, "***CID#" or "#". Returns how the command ends. */
 int call_dial(struct channel *channel, const char *args);
+/* The same for +CGDATA="PPP",CID */
+int call_dial_data(struct channel *channel, const char *args);
 
 #endif

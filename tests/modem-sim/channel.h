@@ -12,6 +12,7 @@
 #define CHANNEL_LINE_MAX 512
 
 struct channel;
+struct command;
 struct event;
 struct modem;
 
@@ -46,6 +47,9 @@ struct channel {
 	size_t line_len;
 	uint64_t heard_ms;
 	struct event *escape; /* the silence behind "+++" */
+	struct event *late;   /* the command in `line` is run */
+	bool is_late;
+	const struct command *command; /* the one that runs */
 };
 
 /* Returns 0, or -1 when out of memory. */
@@ -64,7 +68,14 @@ void channel_input(struct channel *channel, const uint8_t *bytes, size_t len);
 void channel_say(struct channel *channel, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A call's bytes to the host. */
+/* The same, without the line ends around it. */
+void channel_print(struct channel *channel, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Noise, @len bytes of it. */
+void channel_rustle(struct channel *channel, size_t len);
+
+/* Bytes to the host. */
 void channel_write(struct channel *channel, const void *bytes, size_t len);
 
 bool channel_is_busy(const struct channel *channel);

@@ -13,8 +13,8 @@
 #include "tests/modem-sim/call.h"
 #include "tests/modem-sim/channel.h"
 #include "tests/modem-sim/device.h"
-#include "tests/modem-sim/radio.h"
-#include "tests/modem-sim/simcard.h"
+#include "tests/modem-sim/family.h"
+#include "tests/modem-sim/modem.h"
 
 #include <ctype.h>
 #include <stddef.h>
@@ -25,6 +25,7 @@ static const struct command *const tables[] = {
 	device_commands,
 	simcard_commands,
 	radio_commands,
+	context_commands,
 };
 
 int command_ignore(struct channel *channel, const char *args)
@@ -60,8 +61,11 @@ const char *command_error_text(int error)
 		{ CME_NO_SIM, "SIM not inserted" },
 		{ CME_PIN_REQUIRED, "SIM PIN required" },
 		{ CME_PUK_REQUIRED, "SIM PUK required" },
+		{ CME_SIM_FAILURE, "SIM failure" },
 		{ CME_SIM_BUSY, "SIM busy" },
 		{ CME_WRONG_PASSWORD, "incorrect password" },
+		{ CME_INVALID, "incorrect parameters" },
+		{ CME_GPRS, "unspecified GPRS error" },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -79,6 +83,14 @@ static int set_echo(struct channel *channel, const char *args)
 	return END_OK;
 }
 
+/* The call of another channel too: there is one. */
+static int hang_up(struct channel *channel, const char *args)
+{
+	(void)args;
+	modem_lose_carrier(channel->modem);
+	return END_OK;
+}
+
 static const struct basic {
 	const char *name;
 	command_fn run;
@@ -87,7 +99,8 @@ static const struct basic {
 	{ "&D", command_ignore },
 	{ "&F", command_ignore },
 	{ "E", set_echo },
-	{ "H", command_ignore },
+	{ "H", hang_up },
+	{ "I", device_identify },
 	{ "Q", command_ignore },
 	{ "V", command_ignore },
 	{ "X", command_ignore },
@@ -116,15 +129,21 @@ static int run_basic(struct channel *channel, const char **at)
 
 /* ---- commands with a sign ------------------------------------------------------ */
 
-static const struct command *find_command(const char *name)
+static const struct command *find_in(const struct command *table, const char *name)
 {
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		for (const struct command *c = tables[i]; c->name; c++) {
-			if (strcasecmp(c->name, name) == 0)
-				return c;
-		}
-	}
-	return NULL;
+	while (table->name && strcasecmp(table->name, name) != 0)
+		table++;
+	return table->name ? table : NULL;
+}
+
+/* The family's first: some change what others have as well. */
+static const struct command *find_command(const struct modem *modem, const char *name)
+{
+	const struct command *found = find_in(modem->family->commands, name);
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !found; i++)
+		found = find_in(tables[i], name);
+	return found;
 }
 
 static command_fn find_form(const struct command *command, char sign)
@@ -147,11 +166,12 @@ static int run_command(struct channel *channel, char *text)
 	command_fn form;
 
 	text[len] = '\0';
-	command = find_command(text);
+	command = find_command(channel->modem, text);
 	if (!command)
 		return END_ERROR;
 	if (sign == '=' && strcmp(args, "?") == 0)
 		return END_OK;
+	channel->command = command;
 	form = find_form(command, sign);
 	return form ? form(channel, args) : END_ERROR;
 }

@@ -19,8 +19,11 @@ enum command_end {
 	CME_NO_SIM = 10,
 	CME_PIN_REQUIRED = 11,
 	CME_PUK_REQUIRED = 12,
+	CME_SIM_FAILURE = 13,
 	CME_SIM_BUSY = 14,
 	CME_WRONG_PASSWORD = 16,
+	CME_INVALID = 50,
+	CME_GPRS = 148, /* unspecified; +CEER says more */
 };
 
 typedef int (*command_fn)(struct channel *channel, const char *args);
@@ -33,6 +36,7 @@ typedef int (*command_fn)(struct channel *channel, const char *args);
 struct command {
 	const char *name;
 	command_fn run, read, set;
+	int number; /* the handlers' own, in channel->command */
 };
 
 int command_ignore(struct channel *channel, const char *args);

@@ -9,6 +9,7 @@
 #include "tests/modem-sim/control.h"
 
 #include "tests/modem-sim/call.h"
+#include "tests/modem-sim/help.h"
 #include "tests/modem-sim/modem.h"
 #include "tests/modem-sim/path.h"
 #include "tests/modem-sim/port.h"
@@ -24,7 +25,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define COMMAND_MAX 256
+#define COMMAND_MAX 512
 
 struct control {
 	struct modem *modem;
@@ -93,7 +94,138 @@ static int do_plug(struct modem *modem, const char *args)
 
 static int do_registration(struct modem *modem, const char *args)
 {
-	modem->radio.stat = atoi(args);
+	static const struct {
+		const char *name;
+		enum radio_stat stat;
+	} stats[] = {
+		{ "off", STAT_NOT_REGISTERED },
+		{ "home", STAT_HOME },
+		{ "searching", STAT_SEARCHING },
+		{ "denied", STAT_DENIED },
+		{ "unknown", STAT_UNKNOWN },
+		{ "roaming", STAT_ROAMING },
+	};
+
+	for (size_t i = 0; i < sizeof(stats) / sizeof(stats[0]); i++) {
+		if (strcmp(stats[i].name, args) == 0 || args[0] == '0' + (int)stats[i].stat) {
+			modem->radio.grant = stats[i].stat;
+			radio_update(modem);
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int do_auth(struct modem *modem, const char *args)
+{
+	bool is_on;
+
+	if (take_switch(args, &is_on) != 0)
+		return -1;
+	call_set_refusing(modem->call, !is_on);
+	return 0;
+}
+
+static int do_ppp(struct modem *modem, const char *args)
+{
+	bool is_on;
+
+	if (take_switch(args, &is_on) != 0)
+		return -1;
+	call_set_mute(modem->call, !is_on);
+	return 0;
+}
+
+static int do_pdp(struct modem *modem, const char *args)
+{
+	unsigned int pdp = contexts_parse_pdp(args);
+
+	if (!pdp)
+		return -1;
+	modem->granted = pdp;
+	return 0;
+}
+
+static int do_echo(struct modem *modem, const char *args)
+{
+	bool is_on;
+
+	if (take_switch(args, &is_on) != 0)
+		return -1;
+	port_set_echo(modem->port, is_on);
+	return 0;
+}
+
+static int do_fault(struct modem *modem, const char *args)
+{
+	return faults_take(&modem->faults, args);
+}
+
+static int do_noise(struct modem *modem, const char *args)
+{
+	port_rustle(modem->port, strtoul(args, NULL, 10));
+	return 0;
+}
+
+static int do_power(struct modem *modem, const char *args)
+{
+	if (strcmp(args, "off") == 0)
+		modem_power(modem, MODEM_OFF);
+	else if (strcmp(args, "on") == 0 || strcmp(args, "cycle") == 0)
+		modem_power(modem, MODEM_STARTING);
+	else
+		return -1;
+	return 0;
+}
+
+static int do_announce(struct modem *modem, const char *args)
+{
+	modem_announce(modem, args);
+	return 0;
+}
+
+static int do_sim(struct modem *modem, const char *args)
+{
+	static const struct {
+		const char *name;
+		enum simcard_state state;
+		int tries_left; /* -1: as they are */
+	} states[] = {
+		{ "ready", SIMCARD_READY, -1 },
+		{ "pin", SIMCARD_LOCKED, -1 },
+		{ "puk", SIMCARD_LOCKED, 0 },
+		{ "out", SIMCARD_MISSING, -1 },
+		{ "busy", SIMCARD_BUSY, -1 },
+		{ "broken", SIMCARD_BROKEN, -1 },
+	};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(states[i].name, args) != 0)
+			continue;
+		modem->simcard.state = states[i].state;
+		if (states[i].tries_left >= 0)
+			modem->simcard.tries_left = states[i].tries_left;
+		modem_announce(modem, simcard_line(&modem->simcard));
+		if (!simcard_is_ready(&modem->simcard))
+			modem_lose_carrier(modem);
+		radio_update(modem);
+		return 0;
+	}
+	return -1;
+}
+
+static int do_signal(struct modem *modem, const char *args)
+{
+	struct radio *radio = &modem->radio;
+	int n = sscanf(args, "%d %d %d %d", &radio->rssi, &radio->rsrp, &radio->rsrq,
+		&radio->sinr);
+
+	return n == 4 ? 0 : -1;
+}
+
+static int do_technology(struct modem *modem, const char *args)
+{
+	modem->radio.technology = atoi(args);
 	return 0;
 }
 
@@ -117,19 +249,36 @@ static int do_terminate(struct modem *modem, const char *args)
 }
 
 static const struct {
-	const char *name;
+	const char *name, *args;
 	control_fn run;
+	const char *help;
 } rows[] = {
-	{ "address", do_address },	     /* A.B.C.D of the next call */
-	{ "carrier", do_carrier },	     /* lost now */
-	{ "dial", do_dial },		     /* on|off: off is NO CARRIER */
-	{ "drop", do_drop },		     /* on|off: on lets no IP packet pass */
-	{ "plug", do_plug },		     /* on|off */
-	{ "registration", do_registration }, /* <stat> */
-	{ "silent", do_silent },	     /* on|off: on hears a reset only */
-	{ "status", do_status },
-	{ "terminate", do_terminate }, /* LCP, now */
+	{ "address", "A.B.C.D", do_address, "that the next call gets" },
+	{ "announce", "LINE", do_announce, "an unsolicited line, now" },
+	{ "auth", "on|off", do_auth, "off: user and password are refused" },
+	{ "carrier", "", do_carrier, "is lost: NO CARRIER" },
+	{ "dial", "on|off", do_dial, "off: calls end with NO CARRIER" },
+	{ "drop", "on|off", do_drop, "on: PPP stays, but no IP packet passes" },
+	{ "echo", "on|off", do_echo, "of commands" },
+	{ "fault", "TEXT KIND[:N] [TIMES|always]", do_fault,
+		"happens to commands that begin with TEXT: silence,\n"
+		"error, cme:CODE, carrier, garbage, late:MS, hang,\n"
+		"reset, unplug:BACK_MS, power; `fault clear` ends all" },
+	{ "noise", "BYTES", do_noise, "comes from the port, now" },
+	{ "pdp", "ip|ipv6|ipv4v6", do_pdp, "that the network grants" },
+	{ "plug", "on|off", do_plug, "off: the device is gone" },
+	{ "power", "on|off|cycle", do_power, "off: no answer to anything" },
+	{ "ppp", "on|off", do_ppp, "off: PPP hears and says nothing" },
+	{ "registration", "STATE", do_registration,
+		"off, home, searching, denied, unknown, roaming" },
+	{ "signal", "RSSI RSRP RSRQ SINR", do_signal, "in dBm and dB" },
+	{ "silent", "on|off", do_silent, "on: only AT+CFUN=1,1 is heard" },
+	{ "sim", "STATE", do_sim, "ready, pin, puk, out, busy, broken" },
+	{ "status", "", do_status, "counts" },
+	{ "technology", "ACT", do_technology, "as in +COPS: 7 is LTE" },
+	{ "terminate", "", do_terminate, "the network ends PPP" },
 };
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
 static int run(struct modem *modem, char *text)
 {
@@ -137,7 +286,7 @@ static int run(struct modem *modem, char *text)
 
 	if (*args)
 		*args++ = '\0';
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < N_ROWS; i++) {
 		if (strcmp(text, rows[i].name) == 0)
 			return rows[i].run(modem, args);
 	}
@@ -181,6 +330,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (from_len > sizeof(from.sun_family) &&
 		sendto(fd, reply, strlen(reply), 0, (struct sockaddr *)&from, from_len) < 0)
 		perror("modem-sim: control socket");
+}
+
+void control_usage(void)
+{
+	puts("\nCommands for the control socket:");
+	for (size_t i = 0; i < N_ROWS; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s %s", rows[i].name, rows[i].args);
+		help_print(text, rows[i].help);
+	}
 }
 
 static int open_socket(struct control *control)

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that concern the modem as a device: reset, error texts.
+ * Commands that concern the modem as a device: what it is, reset, error texts.
  */
 #ifndef TESTS_MODEM_SIM_DEVICE_H
 #define TESTS_MODEM_SIM_DEVICE_H
 
 #include "tests/modem-sim/command.h"
+
+#define DEVICE_IMEI "004999010640000"
+
+/* ATI */
+int device_identify(struct channel *channel, const char *args);
 
 extern const struct command device_commands[];
 

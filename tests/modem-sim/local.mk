@@ -23,10 +23,24 @@ modem_sim_SOURCES = \
 	tests/modem-sim/channel.h \
 	tests/modem-sim/command.c \
 	tests/modem-sim/command.h \
+	tests/modem-sim/contexts.c \
+	tests/modem-sim/contexts.h \
 	tests/modem-sim/control.c \
 	tests/modem-sim/control.h \
 	tests/modem-sim/device.c \
 	tests/modem-sim/device.h \
+	tests/modem-sim/dice.c \
+	tests/modem-sim/dice.h \
+	tests/modem-sim/family.c \
+	tests/modem-sim/family.h \
+	tests/modem-sim/family_quectel.c \
+	tests/modem-sim/family_simcom.c \
+	tests/modem-sim/family_telit.c \
+	tests/modem-sim/family_ublox.c \
+	tests/modem-sim/faults.c \
+	tests/modem-sim/faults.h \
+	tests/modem-sim/help.c \
+	tests/modem-sim/help.h \
 	tests/modem-sim/line.c \
 	tests/modem-sim/line.h \
 	tests/modem-sim/main.c \
@@ -44,6 +58,7 @@ modem_sim_SOURCES = \
 	tests/modem-sim/radio.h \
 	tests/modem-sim/simcard.c \
 	tests/modem-sim/simcard.h \
+	tests/modem-sim/tell.c \
 	tests/modem-sim/terminal.c \
 	tests/modem-sim/terminal.h
 modem_sim_CPPFLAGS = $(base_cppflags) $(modem_lwip_cppflags) $(LIBEVENT_CFLAGS) -DPPP_SERVER=1

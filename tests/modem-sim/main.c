@@ -8,7 +8,8 @@
  * Bytes of the terminal (terminal.c, port.c) are an AT dialogue (channel.c,
  * command.c) or a call's data (call.c): PPP, whose packets go to the network
  * (network.c). What the commands are about is in the modem's parts: simcard.c,
- * radio.c, device.c. The control socket (control.c) makes faults.
+ * radio.c, contexts.c, device.c, and one file a family of modems. The control
+ * socket (control.c) makes faults.
  */
 #include "tests/modem-sim/control.h"
 #include "tests/modem-sim/modem.h"
@@ -16,6 +17,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
@@ -51,8 +53,15 @@ int main(int argc, char **argv)
 	struct event *ends[2];
 	int status;
 
-	if (options_take(&options, argc, argv) != 0) {
+	if (argc > 3 && strcmp(argv[1], "--tell") == 0)
+		return control_tell(argv[2], argv + 3);
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		options_usage();
+		control_usage();
+		return 0;
+	}
+	if (options_take(&options, argc, argv) != 0) {
+		fputs("modem-sim: see modem-sim --help\n", stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

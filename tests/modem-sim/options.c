@@ -8,12 +8,19 @@
  */
 #include "tests/modem-sim/options.h"
 
+#include "tests/modem-sim/contexts.h"
+#include "tests/modem-sim/family.h"
+#include "tests/modem-sim/help.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_FULL    3
+#define TRIES_FULL	3
+#define BOOT_DEFAULT_MS 300
+/* With --start baud, unless --baud says otherwise. */
+#define BAUD_LEFT     9600
 #define QUEUE_DEFAULT 65536
 #define SEED_DEFAULT  1
 #define PERCENT	      10000 /* of a million */
@@ -93,6 +100,51 @@ static int take_percent(const char *value, uint32_t *of_a_million)
 	return 0;
 }
 
+static int take_family(struct options *options, const char *value)
+{
+	options->family = family_find(value);
+	return options->family ? 0 : -1;
+}
+
+static int take_baud(struct options *options, const char *value)
+{
+	return take_number(value, &options->baud);
+}
+
+static int take_boot(struct options *options, const char *value)
+{
+	return take_number(value, &options->boot_ms);
+}
+
+static int take_register(struct options *options, const char *value)
+{
+	return take_number(value, &options->register_ms);
+}
+
+static int take_chatter(struct options *options, const char *value)
+{
+	return take_number(value, &options->chatter_ms);
+}
+
+static int take_apn(struct options *options, const char *value)
+{
+	options->apn = value;
+	return 0;
+}
+
+static int take_pdp(struct options *options, const char *value)
+{
+	options->pdp = contexts_parse_pdp(value);
+	return options->pdp ? 0 : -1;
+}
+
+static int take_strict_pdp(struct options *options, const char *value)
+{
+	(void)value;
+	options->is_pdp_strict = true;
+	return 0;
+}
+
 static int take_rate(struct options *options, const char *value)
 {
 	return take_number(value, &options->line.bits_per_s);
@@ -147,6 +199,10 @@ static unsigned int find_start(const char *name, size_t len)
 	} starts[] = {
 		{ "data", START_DATA },
 		{ "silent", START_SILENT },
+		{ "baud", START_BAUD },
+		{ "echo-off", START_ECHO_OFF },
+		{ "garbage", START_GARBAGE },
+		{ "dead", START_DEAD },
 	};
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
@@ -173,9 +229,17 @@ static int take_start(struct options *options, const char *value)
 
 static const struct option_row rows[] = {
 	{ "control", "PATH", take_control, "datagram socket for commands" },
+	{ "family", "FAMILY", take_family, "generic, quectel, simcom, telit, ublox" },
+	{ "baud", "BITS_PER_S", take_baud, "at another speed there is but noise" },
+	{ "boot", "MS", take_boot, "from power to the first answer" },
+	{ "register", "MS", take_register, "from then to registration" },
+	{ "chatter", "MS", take_chatter, "an unsolicited line about so often" },
 	{ "pin", "PIN", take_pin, "the SIM is locked" },
 	{ "tries", "N", take_tries, "left for the PIN" },
 	{ "no-sim", NULL, take_no_sim, "there is none" },
+	{ "apn", "APN", take_apn, "the only one that the network knows" },
+	{ "pdp", "ip|ipv6|ipv4v6", take_pdp, "what the network grants" },
+	{ "strict-pdp", NULL, take_strict_pdp, "and refuses who asks for more" },
 	{ "auth", "pap|chap", take_auth, "the network asks for user and password" },
 	{ "user", "USER", take_user, "who may call" },
 	{ "password", "PASSWORD", take_password, "and the password" },
@@ -188,7 +252,8 @@ static const struct option_row rows[] = {
 	{ "queue", "BYTES", take_queue, "that wait for the serial line" },
 	{ "seed", "N", take_seed, "another one, other packets are lost" },
 	{ "tun", "DEVICE", take_tun, "the network; usocket-slirp without it" },
-	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, silent" },
+	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, silent,\n"
+					      "baud, echo-off, garbage, dead" },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -210,7 +275,10 @@ int options_take(struct options *options, int argc, char **argv)
 	int n;
 
 	*options = (struct options){
+		.family = &family_generic,
+		.boot_ms = BOOT_DEFAULT_MS,
 		.tries = TRIES_FULL,
+		.pdp = PDP_IP4 | PDP_IP6,
 		.user = "",
 		.password = "",
 		.path = { .queue_bytes = QUEUE_DEFAULT, .seed = SEED_DEFAULT },
@@ -227,19 +295,21 @@ int options_take(struct options *options, int argc, char **argv)
 		if (n < 0)
 			return -1;
 	}
+	if (options->start & START_BAUD && !options->baud)
+		options->baud = BAUD_LEFT;
 	return options->device ? 0 : -1;
 }
 
 void options_usage(void)
 {
-	fputs("usage: modem-sim [OPTION...] PATH\n"
-	      "A modem on a pseudo-terminal, to be found at PATH.\n",
-		stderr);
+	puts("usage: modem-sim [OPTION...] PATH\n"
+	     "       modem-sim --tell CONTROL-SOCKET COMMAND...\n"
+	     "A modem on a pseudo-terminal, to be found at PATH.\n");
 	for (size_t i = 0; i < N_ROWS; i++) {
 		char text[64];
 
 		snprintf(text, sizeof(text), "--%s %s", rows[i].name,
 			rows[i].value ? rows[i].value : "");
-		fprintf(stderr, "  %-24s %s\n", text, rows[i].help);
+		help_print(text, rows[i].help);
 	}
 }

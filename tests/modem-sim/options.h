@@ -11,10 +11,16 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+struct family;
+
 /* In what state somebody else has left the modem; bits. */
 enum start {
 	START_DATA = 1 << 0,   /* in a call */
 	START_SILENT = 1 << 1, /* answers to nothing but a reset */
+	START_BAUD = 1 << 2,   /* at another speed than most */
+	START_ECHO_OFF = 1 << 3,
+	START_GARBAGE = 1 << 4, /* noise, and half a command in its buffer */
+	START_DEAD = 1 << 5,	/* until its power is switched */
 };
 
 /* Texts point into argv. */
@@ -22,10 +28,18 @@ struct options {
 	const char *device;	  /* the terminal's path */
 	const char *control_path; /* NULL: no control socket */
 	unsigned int start;	  /* bits of enum start */
-	const char *pin;	  /* NULL: the SIM asks for none */
-	int tries;		  /* that are left for it */
+	const struct family *family;
+	unsigned int baud;    /* 0: whatever the host's port has */
+	uint32_t boot_ms;     /* from power to the greeting */
+	uint32_t register_ms; /* from then to registration */
+	uint32_t chatter_ms;  /* between unsolicited lines, on average; 0: none */
+	const char *pin;      /* NULL: the SIM asks for none */
+	int tries;	      /* that are left for it */
 	bool has_no_sim;
-	bool pap, chap; /* the caller must prove who it is */
+	const char *apn;    /* the only one that the network knows; NULL: any */
+	unsigned int pdp;   /* what it grants, bits of enum pdp */
+	bool is_pdp_strict; /* asked for more it refuses */
+	bool pap, chap;	    /* the caller must prove who it is */
 	const char *user, *password;
 	struct in_addr address; /* the caller's */
 	struct line_params line;

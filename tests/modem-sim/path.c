@@ -12,6 +12,8 @@
  */
 #include "tests/modem-sim/path.h"
 
+#include "tests/modem-sim/dice.h"
+
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,7 @@ struct path {
 	struct list late, queue;
 	size_t n_queued; /* bytes */
 	struct event *due, *released;
-	uint64_t random;
+	struct dice dice;
 	struct path_counts counts;
 };
 
@@ -61,14 +63,10 @@ static void arm(struct event *event, uint64_t ms)
 	event_add(event, &t);
 }
 
-/* True @n times in a million; the generator is splitmix64. */
+/* True @n times in a million. */
 static bool happens(struct path *path, uint32_t n)
 {
-	uint64_t x = path->random += 0x9e3779b97f4a7c15u;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return (x ^ x >> 31) % MILLION < n;
+	return dice_roll(&path->dice, MILLION) < n;
 }
 
 /* ---- lists -------------------------------------------------------------------- */
@@ -220,7 +218,7 @@ struct path *path_new(struct event_base *base, const struct path_params *params,
 	path->params = *params;
 	path->packet = packet;
 	path->arg = arg;
-	path->random = params->seed;
+	path->dice.state = params->seed;
 	list_init(&path->late);
 	list_init(&path->queue);
 	path->due = evtimer_new(base, on_due, path);

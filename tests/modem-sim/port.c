@@ -6,6 +6,9 @@
  * that is busy holds back what can wait: the host's bytes stay in the terminal,
  * a call's packets in their queue.
  *
+ * At another speed than the modem's each side hears noise, which depends on
+ * what was said, but does not resemble it.
+ *
  * When the host closes the port, Data Terminal Ready goes, which ends a call; a
  * mode that is left over from somebody else outlives it.
  */
@@ -18,13 +21,40 @@
 #include "tests/modem-sim/terminal.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* Half a command, as --start garbage leaves it, and the noise before it. */
+#define LEFT_OVER   "AT+CMG"
+#define NOISE_BYTES 64
+#define NOISE_MAX   4096
 
 struct port {
 	struct modem *modem;
 	struct terminal *terminal;
 	struct line *in, *out;
 	struct channel channel;
+	bool is_noisy; /* noise comes before the first answer */
 };
+
+static bool is_noise(const struct port *port)
+{
+	unsigned int baud = port->modem->baud;
+
+	return baud && terminal_baud(port->terminal) != baud;
+}
+
+/* The bytes, or what a receiver at another speed makes of them, in @noise. */
+static const uint8_t *hear(const struct port *port, const uint8_t *bytes, size_t *len,
+	uint8_t noise[NOISE_MAX])
+{
+	if (!is_noise(port))
+		return bytes;
+	if (*len > NOISE_MAX)
+		*len = NOISE_MAX;
+	for (size_t i = 0; i < *len; i++)
+		noise[i] = (uint8_t)((bytes[i] * 5 + 3) | 0x80);
+	return noise;
+}
 
 /* ---- from the host ----------------------------------------------------------- */
 
@@ -32,6 +62,9 @@ static void on_terminal_input(const uint8_t *bytes, size_t len, void *arg)
 {
 	struct port *port = arg;
 
+	if (port->is_noisy)
+		channel_rustle(&port->channel, NOISE_BYTES);
+	port->is_noisy = false;
 	line_write(port->in, bytes, len);
 	if (line_is_busy(port->in))
 		terminal_set_reading(port->terminal, false);
@@ -47,7 +80,9 @@ static void on_in_idle(void *arg)
 static void on_in_output(const uint8_t *bytes, size_t len, void *arg)
 {
 	struct port *port = arg;
+	uint8_t noise[NOISE_MAX];
 
+	bytes = hear(port, bytes, &len, noise);
 	channel_input(&port->channel, bytes, len);
 }
 
@@ -81,7 +116,9 @@ static bool is_channel_busy(void *arg)
 static void on_out_output(const uint8_t *bytes, size_t len, void *arg)
 {
 	struct port *port = arg;
+	uint8_t noise[NOISE_MAX];
 
+	bytes = hear(port, bytes, &len, noise);
 	terminal_write(port->terminal, bytes, len);
 }
 
@@ -157,15 +194,35 @@ void port_reset(struct port *port)
 	channel_reset(&port->channel);
 }
 
-void port_start_in_data(struct port *port)
+void port_start(struct port *port, unsigned int start)
 {
-	port->channel.mode = CHANNEL_DATA;
+	struct channel *channel = &port->channel;
+
+	if (start & START_DATA)
+		channel->mode = CHANNEL_DATA;
+	if (start & START_ECHO_OFF)
+		channel->has_echo = false;
+	if (start & START_GARBAGE) {
+		memcpy(channel->line, LEFT_OVER, sizeof(LEFT_OVER));
+		channel->line_len = strlen(LEFT_OVER);
+		port->is_noisy = true;
+	}
 }
 
 void port_announce(struct port *port, const char *line)
 {
 	if (port->channel.mode == CHANNEL_COMMAND)
 		channel_say(&port->channel, "%s", line);
+}
+
+void port_rustle(struct port *port, size_t len)
+{
+	channel_rustle(&port->channel, len);
+}
+
+void port_set_echo(struct port *port, bool is_on)
+{
+	port->channel.has_echo = is_on;
 }
 
 void port_count(const struct port *port, uint64_t *in, uint64_t *out)

@@ -5,6 +5,8 @@
 #ifndef TESTS_MODEM_SIM_PORT_H
 #define TESTS_MODEM_SIM_PORT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct modem;
@@ -21,11 +23,16 @@ void port_unplug(struct port *port);
 /* As after power on. */
 void port_reset(struct port *port);
 
-/* Left in a call by somebody else. */
-void port_start_in_data(struct port *port);
+/* Left so by somebody else; bits of enum start. */
+void port_start(struct port *port, unsigned int start);
 
 /* A line that nobody asked for, if the port takes commands. */
 void port_announce(struct port *port, const char *line);
+
+/* Noise, @len bytes of it. */
+void port_rustle(struct port *port, size_t len);
+/* The echo of commands, or none. */
+void port_set_echo(struct port *port, bool is_on);
 
 /* Bytes from the host and to it. */
 void port_count(const struct port *port, uint64_t *in, uint64_t *out);

@@ -199,6 +199,36 @@ bool terminal_is_busy(const struct terminal *terminal)
 	return evbuffer_get_length(terminal->queue) > QUEUE_BUSY;
 }
 
+unsigned int terminal_baud(const struct terminal *terminal)
+{
+	static const struct {
+		speed_t speed;
+		unsigned int baud;
+	} speeds[] = {
+		{ B1200, 1200 },
+		{ B2400, 2400 },
+		{ B4800, 4800 },
+		{ B9600, 9600 },
+		{ B19200, 19200 },
+		{ B38400, 38400 },
+		{ B57600, 57600 },
+		{ B115200, 115200 },
+		{ B230400, 230400 },
+		{ B460800, 460800 },
+		{ B921600, 921600 },
+		{ B3000000, 3000000 },
+	};
+	struct termios t;
+
+	if (tcgetattr(terminal->master, &t) != 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++) {
+		if (speeds[i].speed == cfgetospeed(&t))
+			return speeds[i].baud;
+	}
+	return 0;
+}
+
 void terminal_set_reading(struct terminal *terminal, bool is_on)
 {
 	terminal->is_paused = !is_on;

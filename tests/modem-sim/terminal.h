@@ -37,6 +37,9 @@ void terminal_write(struct terminal *terminal, const void *bytes, size_t len);
 /* Much waits to be read: whoever can wait should, for `drained`. */
 bool terminal_is_busy(const struct terminal *terminal);
 
+/* The speed that the host has set, bits/s; 0: none that we know. */
+unsigned int terminal_baud(const struct terminal *terminal);
+
 /* Whether the host's bytes are taken, or wait in the port. */
 void terminal_set_reading(struct terminal *terminal, bool is_on);
 
