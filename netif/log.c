@@ -10,7 +10,8 @@
  * Every place in the source that logs has a budget of LINES_PER_WINDOW lines a
  * window; what exceeds it is counted, and the next line that gets out says how
  * many were swallowed. Errors have the same budget: a flood of errors hides
- * more than it tells.
+ * more than it tells. Only debug lines have none: an AT dialogue with holes is
+ * of no use to who asked for it.
  *
  * Names, level and format are process-wide, as stderr is. The functions may be
  * called from one thread only, as everything in the daemon.
@@ -152,7 +153,9 @@ void log_write(struct log_site *site, enum log_level level, const char *format, 
 	uint32_t n_suppressed;
 	va_list args;
 
-	if (level > log_state.level || !site_allows(site, now_ns()))
+	if (level > log_state.level)
+		return;
+	if (level != LOG_LEVEL_DEBUG && !site_allows(site, now_ns()))
 		return;
 	n_suppressed = site->n_suppressed;
 	site->n_suppressed = 0;

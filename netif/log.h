@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log lines to stderr: with systemd's <N> prefix when it is not a terminal,
- * one line a call, rate-limited per place in the source.
+ * one line a call, rate-limited per place in the source. Debug lines are not:
+ * who wants them wants them all.
  */
 #ifndef NETIF_LOG_H
 #define NETIF_LOG_H
