@@ -16,6 +16,8 @@
 #include "netif/helper.h"
 #include "netif/link_private.h"
 #include "netif/log.h"
+#include "netif/modem/family.h"
+#include "netif/pdp_type.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -27,17 +29,20 @@
 #define PROGRAM		    "usocket-modem"
 #define PING_INTERVAL_MS    5000
 #define BAUD_DEFAULT	    115200
+#define SIGNAL_INTERVAL_MS  30000
 #define INITS_MAX	    8
 #define AUTHENTICATIONS_MAX 3
 
 struct modem {
 	struct helper helper;
 	ush_HelperModem modem;
-	ush_HelperBearer bearer;
+	ush_HelperBearer bearer; /* its type is filled in for each try */
+	struct pdp_type type;
 	ush_HelperInit inits[INITS_MAX];
 	unsigned int n_inits;
 	int packets;   /* until the link is ready; -1: none */
 	bool has_auth; /* the key was given */
+	bool has_signal_interval;
 	bool is_pin_tried;
 	unsigned int n_refused; /* authentications in a row */
 	uint32_t at_sequence;	/* of the user's command */
@@ -69,16 +74,82 @@ static int set_text(char *out, size_t out_size, const char *value, const char *w
 	return 0;
 }
 
+static int set_port(char *out, size_t out_size, const char *value, const char *what, char *error,
+	size_t size)
+{
+	if (value[0] == '/' && strlen(value) < out_size) {
+		snprintf(out, out_size, "%s", value);
+		return 0;
+	}
+	snprintf(error, size, "%s is the path of a serial port, such as /dev/ttyUSB2", what);
+	return -EINVAL;
+}
+
 static int set_device(struct link *link, const char *value, char *error, size_t size)
 {
 	ush_HelperModem *m = &modem_of(link)->modem;
 
-	if (value[0] == '/' && strlen(value) < sizeof(m->device)) {
-		snprintf(m->device, sizeof(m->device), "%s", value);
+	return set_port(m->device, sizeof(m->device), value, "device", error, size);
+}
+
+static int set_at_device(struct link *link, const char *value, char *error, size_t size)
+{
+	ush_HelperModem *m = &modem_of(link)->modem;
+
+	return set_port(m->at_device, sizeof(m->at_device), value, "at_device", error, size);
+}
+
+static int set_cmux(struct link *link, const char *value, char *error, size_t size)
+{
+	static const struct {
+		const char *name;
+		ush_HelperCmux cmux;
+	} kinds[] = {
+		{ "auto", ush_HelperCmux_CMUX_AUTO },
+		{ "yes", ush_HelperCmux_CMUX_ON },
+		{ "no", ush_HelperCmux_CMUX_OFF },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(value, kinds[i].name) == 0) {
+			modem_of(link)->modem.cmux = kinds[i].cmux;
+			return 0;
+		}
+	}
+	snprintf(error, size, "cmux is auto, yes or no");
+	return -EINVAL;
+}
+
+static int set_family(struct link *link, const char *value, char *error, size_t size)
+{
+	ush_HelperModem *m = &modem_of(link)->modem;
+	char names[96];
+
+	if (strcmp(value, "auto") == 0) {
+		m->family[0] = '\0';
 		return 0;
 	}
-	snprintf(error, size, "device is the path of a serial port, such as /dev/ttyUSB2");
-	return -EINVAL;
+	if (!family_find(value)) {
+		family_list(names, sizeof(names));
+		snprintf(error, size, "family is auto, %s", names);
+		return -EINVAL;
+	}
+	snprintf(m->family, sizeof(m->family), "%s", value);
+	return 0;
+}
+
+static int set_signal_interval(struct link *link, const char *value, char *error, size_t size)
+{
+	struct modem *modem = modem_of(link);
+	long seconds;
+
+	if (link_parse_number(value, 0, 86400, &seconds) != 0) {
+		snprintf(error, size, "signal_interval is 0 (never) to 86400 seconds");
+		return -EINVAL;
+	}
+	modem->modem.signal_interval_ms = (uint32_t)seconds * 1000;
+	modem->has_signal_interval = true;
+	return 0;
 }
 
 static int set_baud(struct link *link, const char *value, char *error, size_t size)
@@ -166,12 +237,14 @@ static int set_apn(struct link *link, const char *value, char *error, size_t siz
 
 static int set_pdp_type(struct link *link, const char *value, char *error, size_t size)
 {
-	if (strcmp(value, "ip") != 0) {
-		snprintf(error, size, "pdp_type is ip");
-		return -EINVAL;
+	const char *type = pdp_type_find(value);
+
+	if (type) {
+		modem_of(link)->type.wanted = type;
+		return 0;
 	}
-	strcpy(modem_of(link)->bearer.type, "IP");
-	return 0;
+	snprintf(error, size, "pdp_type is ip, ipv6 or ipv4v6");
+	return -EINVAL;
 }
 
 static int set_user(struct link *link, const char *value, char *error, size_t size)
@@ -240,9 +313,12 @@ static int set_init(struct link *link, const char *value, char *error, size_t si
 
 static const struct link_key keys[] = {
 	{ "apn", set_apn },
+	{ "at_device", set_at_device },
 	{ "auth", set_auth },
 	{ "baud", set_baud },
+	{ "cmux", set_cmux },
 	{ "device", set_device },
+	{ "family", set_family },
 	{ "flow", set_flow },
 	{ "init", set_init },
 	{ "password", set_password },
@@ -251,6 +327,7 @@ static const struct link_key keys[] = {
 	{ "pin", set_pin },
 	{ "pin_file", set_pin_file },
 	{ "roaming", set_roaming },
+	{ "signal_interval", set_signal_interval },
 	{ "user", set_user },
 	{ NULL, NULL },
 };
@@ -274,6 +351,16 @@ static void take_address(struct address *a, const ush_HelperAddress *from)
 	a->port = 32;
 }
 
+/* The first time, or when the peer has negotiated anew. */
+static bool is_sensible(const struct link *link, const struct link_parameters *p)
+{
+	bool is_first = modem_of(link)->packets >= 0;
+
+	if (p->address4.family != ADDRESS_IPV4 && !p->asks_routers)
+		return false;
+	return !is_first || link->state == TABLE_LINK_NEGOTIATING;
+}
+
 static void on_ready(struct link *link, const ush_HelperReady *ready)
 {
 	struct modem *modem = modem_of(link);
@@ -287,12 +374,14 @@ static void on_ready(struct link *link, const ush_HelperReady *ready)
 		p.dns[i].port = 0;
 		p.n_dns++;
 	}
-	if (p.mtu < LINK_MTU_MIN || p.mtu > UINT16_MAX || p.address4.family != ADDRESS_IPV4 ||
-		link->state != TABLE_LINK_NEGOTIATING) {
+	p.asks_routers = ready->router_advertisements;
+	memcpy(p.interface_id, &ready->interface_id, sizeof(p.interface_id));
+	if (p.mtu < LINK_MTU_MIN || p.mtu > UINT16_MAX || !is_sensible(link, &p)) {
 		link_fail(link, TABLE_REASON_HELPER, "the helper reports impossible addresses");
 		return;
 	}
 	modem->n_refused = 0;
+	pdp_type_granted(&modem->type);
 	modem->packets = -1;
 	link_ready(link, fd, &p);
 }
@@ -340,8 +429,10 @@ static void on_failed(struct link *link, const ush_HelperFailed *failed)
 	enum table_link_reason reason = helper_reason(failed);
 	char cause[TABLE_CAUSE_MAX];
 
-	if (failed->reason == TABLE_REASON_AUTHENTICATION)
+	if (reason == TABLE_REASON_AUTHENTICATION)
 		modem->n_refused++;
+	if (reason == TABLE_REASON_DIAL || reason == TABLE_REASON_ADDRESS)
+		pdp_type_refused(&modem->type);
 	if (modem->n_refused >= AUTHENTICATIONS_MAX) {
 		snprintf(cause, sizeof(cause), "refused %u times: user, password or auth is wrong",
 			modem->n_refused);
@@ -351,6 +442,26 @@ static void on_failed(struct link *link, const ush_HelperFailed *failed)
 	} else {
 		link_fail(link, reason, "%s", failed->cause);
 	}
+}
+
+/* The type for a try, which is sent again when the SIM has become known. */
+static int send_bearer(struct modem *modem)
+{
+	ush_HelperCommand command = ush_HelperCommand_init_zero;
+
+	snprintf(modem->bearer.type, sizeof(modem->bearer.type), "%s", pdp_type_now(&modem->type));
+	command.which_body = ush_HelperCommand_bearer_tag;
+	command.body.bearer = modem->bearer;
+	return helper_send(&modem->helper, &command);
+}
+
+static void take_sim(struct link *link)
+{
+	struct modem *modem = modem_of(link);
+
+	pdp_type_take_sim(&modem->type, link->modem.iccid);
+	if (strcmp(modem->bearer.type, pdp_type_now(&modem->type)) != 0)
+		send_bearer(modem);
 }
 
 static void on_identity(struct link *link, const ush_HelperIdentity *from)
@@ -366,6 +477,8 @@ static void on_identity(struct link *link, const ush_HelperIdentity *from)
 	m->sim_status = take_small(from->sim_status);
 	m->functionality = take_small(from->functionality);
 	link_modem_changed(link);
+	if (m->iccid[0])
+		take_sim(link);
 }
 
 static void on_place(struct link *link, const ush_HelperPlace *from)
@@ -452,9 +565,7 @@ static int send_configuration(struct link *link)
 	}
 	if (error)
 		return error;
-	command.which_body = ush_HelperCommand_bearer_tag;
-	command.body.bearer = modem->bearer;
-	error = helper_send(&modem->helper, &command);
+	error = send_bearer(modem);
 	if (error)
 		return error;
 	command.which_body = ush_HelperCommand_modem_tag;
@@ -476,8 +587,8 @@ static void set_defaults(struct modem *modem)
 {
 	if (!modem->modem.baud)
 		modem->modem.baud = BAUD_DEFAULT;
-	if (!modem->bearer.type[0])
-		strcpy(modem->bearer.type, "IP");
+	if (!modem->has_signal_interval)
+		modem->modem.signal_interval_ms = SIGNAL_INTERVAL_MS;
 	if (!modem->has_auth)
 		modem->bearer.pap = modem->bearer.chap = modem->bearer.user[0] != '\0';
 }

@@ -15,7 +15,7 @@
  * apart.
  *
  * A command that takes any line (ATI) leaves out what is known to be
- * unsolicited.
+ * unsolicited, unless it asks for just that.
  *
  * The end of a command is told by `done`, last: it may send the next at once.
  */
@@ -208,10 +208,19 @@ static void keep_line(struct at *at, const char *line)
 	at->n_lines++;
 }
 
+/* "+CREG: 2,1" answers AT+CREG?, though it may come unsolicited too. */
+static bool is_own_name(const struct at *at, const char *line)
+{
+	const char *name = at->text + 2;
+	size_t len = strcspn(name, "=?;");
+
+	return len > 0 && strncmp(line, name, len) == 0 && line[len] == ':';
+}
+
 static bool is_response(const struct at *at, const char *line)
 {
 	if (!at->has_prefix)
-		return !is_known_unsolicited(line);
+		return !is_known_unsolicited(line) || is_own_name(at, line);
 	return at->prefix[0] && begins(line, at->prefix);
 }
 

@@ -23,6 +23,12 @@
 #define NEGOTIATION_MS 60000
 #define MTU_DEFAULT    1500
 
+void call_set_bearer(struct call *call, const ush_HelperBearer *bearer)
+{
+	if (call->state < CALL_BEARER)
+		call->config.bearer = *bearer;
+}
+
 /* ---- the bearer -------------------------------------------------------------------- */
 
 void call_enter_bearer(struct call *call)

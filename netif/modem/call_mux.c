@@ -75,7 +75,7 @@ static void go_on_without(struct call *call, const char *why)
 			"the modem does not multiplex (AT+CMUX): set cmux = no");
 		return;
 	}
-	call_say(call, LOG_LEVEL_NOTICE,
+	call_say(call, LOG_LEVEL_INFO,
 		"the modem does not multiplex (%s): no AT commands while a call is up", why);
 	call->is_mux_off = true;
 }

@@ -130,7 +130,7 @@ struct call {
 	bool is_looking;
 	ush_HelperSignal told_signal;
 	ush_HelperPlace told_place;
-	struct event *look; /* the next one, while the call is up */
+	struct event *look;	 /* the next one, while the call is up */
 	uint32_t registering_ms; /* spent waiting for the network */
 	/* call_data.c */
 	struct pppline *ppp;

@@ -18,7 +18,7 @@
 #include <string.h>
 
 /* A modem needs a moment between its radio's off and on. */
-#define RADIO_OFF_MS 2000
+#define RADIO_OFF_MS	   2000
 #define FULL_FUNCTIONALITY 1
 
 /* The answer's first line, without the command's own prefix if it has one. */

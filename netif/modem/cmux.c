@@ -585,6 +585,11 @@ int cmux_write(struct cmux *mux, uint8_t dlci, const void *bytes, size_t len)
 	return 0;
 }
 
+size_t cmux_pending(const struct cmux *mux, uint8_t dlci)
+{
+	return dlci <= CMUX_DLCI_MAX ? mux->dlcs[dlci].queue.len : 0;
+}
+
 void cmux_set_signals(struct cmux *mux, uint8_t dlci, uint8_t signals)
 {
 	if (dlci == 0 || !cmux_is_open(mux, dlci) || mux->dlcs[dlci].signals == signals)

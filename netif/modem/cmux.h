@@ -145,6 +145,9 @@ size_t cmux_input(struct cmux *mux, const uint8_t *bytes, size_t len);
 /* The line takes data again. */
 void cmux_flush(struct cmux *mux);
 
+/* Bytes that wait in the DLC's queue. */
+size_t cmux_pending(const struct cmux *mux, uint8_t dlci);
+
 /* The time of `arm` has passed. */
 void cmux_expire(struct cmux *mux);
 

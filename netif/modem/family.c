@@ -39,7 +39,8 @@ static int write_simcom(char *out, size_t size, const struct family_account *a)
 /* <context_type>: 1 IPv4, 2 IPv6, 3 both. */
 static int write_quectel(char *out, size_t size, const struct family_account *a)
 {
-	int type = strcmp(a->type, "IPV4V6") == 0 ? 3 : strcmp(a->type, "IPV6") == 0 ? 2 : 1;
+	int type = strcmp(a->type, "IPV4V6") == 0 ? 3 : strcmp(a->type, "IPV6") == 0 ? 2
+										     : 1;
 
 	return snprintf(out, size, "AT+QICSGP=%d,%d,\"%s\",\"%s\",\"%s\",%d", a->cid, type, a->apn,
 		a->user, a->password, (int)a->auth);

@@ -48,6 +48,8 @@ libmodem_la_SOURCES = \
 	netif/modem/cmux_frame.c \
 	netif/modem/cmux_frame.h \
 	netif/modem/cmux_private.h \
+	netif/modem/family.c \
+	netif/modem/family.h \
 	netif/modem/fields.c \
 	netif/modem/fields.h \
 	netif/modem/guard.c \
@@ -66,6 +68,15 @@ pkglibexec_PROGRAMS += usocket-modem
 usocket_modem_SOURCES = \
 	netif/modem/call.c \
 	netif/modem/call.h \
+	netif/modem/call_data.c \
+	netif/modem/call_find.c \
+	netif/modem/call_mux.c \
+	netif/modem/call_network.c \
+	netif/modem/call_private.h \
+	netif/modem/call_setup.c \
+	netif/modem/call_sim.c \
+	netif/modem/dialogue.c \
+	netif/modem/dialogue.h \
 	netif/modem/lwip/arch/cc.h \
 	netif/modem/lwip/lwipopts.h \
 	netif/modem/main.c \

@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,16 +32,15 @@
 
 #define PACKET_MAX	 65535
 #define PACKETS_PER_TURN 16
-/* More than this in the port's queue only adds delay. */
-#define PENDING_MAX	 8192
-#define PENDING_RETRY_MS 20
+/* Two packets keep the line busy; more in its queue only adds delay. */
+#define PENDING_MAX 3200
 
 static struct {
 	struct event_base *base;
-	struct event *messages, *packets, *retry;
+	struct event *messages, *packets;
 	struct call_config config;
-	struct serial *serial;
-	struct call *call; /* NULL: not started yet */
+	struct serial *line, *control; /* NULL: none */
+	struct call *call;	       /* NULL: not started yet */
 	int status;
 	uint8_t packet[PACKET_MAX];
 } helper;
@@ -101,10 +101,18 @@ static void on_call_packet(const void *packet, size_t len, void *arg)
 		return;
 }
 
+static void on_call_writable(void *arg)
+{
+	(void)arg;
+	if (helper.call && call_pending(helper.call) <= PENDING_MAX)
+		event_add(helper.packets, NULL);
+}
+
 static const struct call_handlers call_handlers = {
 	.event = on_call_event,
 	.log = on_call_log,
 	.packet = on_call_packet,
+	.writable = on_call_writable,
 };
 
 /* ---- commands ------------------------------------------------------------------------- */
@@ -142,27 +150,52 @@ static enum table_link_reason open_reason(int error)
 	}
 }
 
+/* Ports of USB modems, which have several; see call_mux.c. */
+static bool is_usb_port(const char *device)
+{
+	char path[PATH_MAX];
+	const char *name;
+
+	if (!realpath(device, path))
+		return false;
+	name = strrchr(path, '/') + 1;
+	return strncmp(name, "ttyUSB", 6) == 0 || strncmp(name, "ttyACM", 6) == 0;
+}
+
+static int open_port(struct serial **port, const char *device)
+{
+	const ush_HelperModem *m = &helper.config.modem;
+	int error = serial_open(port, device, m->baud, m->hardware_flow);
+
+	if (error)
+		fail(open_reason(-error), error == -ENOTTY || error == -EINVAL, device,
+			open_error(-error));
+	return error;
+}
+
 static void start(const ush_HelperStart *start)
 {
 	const ush_HelperModem *m = &helper.config.modem;
+	struct call_ports ports;
 	int error;
 
-	if (helper.call || helper.serial)
+	if (helper.call || helper.line)
 		return;
 	helper.config.mtu = start->mtu;
-	error = serial_open(&helper.serial, m->device, m->baud, m->hardware_flow);
-	if (error) {
-		fail(open_reason(-error), error == -ENOTTY || error == -EINVAL,
-			m->device, open_error(-error));
+	helper.config.is_serial_line = !is_usb_port(m->device);
+	if (open_port(&helper.line, m->device) != 0)
 		return;
-	}
+	if (m->at_device[0] && open_port(&helper.control, m->at_device) != 0)
+		return;
 	error = rights_drop();
 	if (error) {
 		fail(TABLE_REASON_SYSTEM, true, "rights cannot be dropped",
 			strerror(-error));
 		return;
 	}
-	helper.call = call_new(helper.base, helper.serial, &helper.config, &call_handlers);
+	ports.line = helper.line;
+	ports.control = helper.control;
+	helper.call = call_new(helper.base, &ports, &helper.config, &call_handlers);
 	if (!helper.call)
 		fail(TABLE_REASON_SYSTEM, false, "usocket-modem", "out of memory");
 	else
@@ -178,6 +211,21 @@ static void pong(uint32_t sequence)
 	send_event(&event);
 }
 
+static void take_user_command(const ush_HelperAt *at)
+{
+	ush_HelperEvent event = ush_HelperEvent_init_zero;
+
+	if (helper.call) {
+		call_user_command(helper.call, at->sequence, at->command);
+		return;
+	}
+	event.which_body = ush_HelperEvent_at_answer_tag;
+	event.body.at_answer.sequence = at->sequence;
+	event.body.at_answer.is_final = true;
+	strcpy(event.body.at_answer.line, "the modem's port is not open");
+	send_event(&event);
+}
+
 static void handle(const ush_HelperCommand *command)
 {
 	switch (command->which_body) {
@@ -190,12 +238,17 @@ static void handle(const ush_HelperCommand *command)
 		break;
 	case ush_HelperCommand_bearer_tag:
 		helper.config.bearer = command->body.bearer;
+		if (helper.call)
+			call_set_bearer(helper.call, &command->body.bearer);
 		break;
 	case ush_HelperCommand_modem_tag:
 		helper.config.modem = command->body.modem;
 		break;
 	case ush_HelperCommand_start_tag:
 		start(&command->body.start);
+		break;
+	case ush_HelperCommand_at_tag:
+		take_user_command(&command->body.at);
 		break;
 	default:
 		break;
@@ -222,26 +275,15 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 
 /* ---- packets ---------------------------------------------------------------------------- */
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	event_add(helper.packets, NULL);
-}
-
 static void on_packets(evutil_socket_t fd, short what, void *arg)
 {
-	struct timeval t = { .tv_usec = PENDING_RETRY_MS * 1000 };
-
 	(void)what;
 	(void)arg;
 	for (int i = 0; i < PACKETS_PER_TURN; i++) {
 		ssize_t n;
 
-		if (serial_pending(helper.serial) > PENDING_MAX) {
+		if (call_pending(helper.call) > PENDING_MAX) {
 			event_del(helper.packets);
-			event_add(helper.retry, &t);
 			return;
 		}
 		n = recv(fd, helper.packet, sizeof(helper.packet), MSG_DONTWAIT);
@@ -277,8 +319,7 @@ static void run(void)
 		on_message, NULL);
 	helper.packets = event_new(helper.base, HELPER_FD_PACKETS, EV_READ | EV_PERSIST,
 		on_packets, NULL);
-	helper.retry = evtimer_new(helper.base, on_retry, NULL);
-	if (!helper.messages || !helper.packets || !helper.retry)
+	if (!helper.messages || !helper.packets)
 		return;
 	event_add(helper.messages, NULL);
 	event_base_dispatch(helper.base);
@@ -288,10 +329,11 @@ static void run(void)
 
 static void clean_up(void)
 {
-	struct event *events[] = { helper.messages, helper.packets, helper.retry };
+	struct event *events[] = { helper.messages, helper.packets };
 
 	call_free(helper.call);
-	serial_free(helper.serial);
+	serial_free(helper.line);
+	serial_free(helper.control);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i])
 			event_free(events[i]);

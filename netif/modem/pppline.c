@@ -381,6 +381,11 @@ void pppline_stop(struct pppline *line)
 	ppp_close(line->pcb, 0);
 }
 
+void pppline_carrier_lost(struct pppline *line)
+{
+	tell_end(line, PPPLINE_END_CARRIER);
+}
+
 void pppline_input(struct pppline *line, const void *bytes, size_t len)
 {
 	line->is_heard = true;

@@ -55,6 +55,9 @@ void pppline_free(struct pppline *ppp);
 /* Ends the connection in order; down comes when the peer has agreed. */
 void pppline_stop(struct pppline *ppp);
 
+/* The carrier is gone, as told by other means than NO CARRIER; down comes. */
+void pppline_carrier_lost(struct pppline *ppp);
+
 void pppline_input(struct pppline *ppp, const void *bytes, size_t len);
 
 /* An IP packet to the peer; dropped while its protocol is not up. */

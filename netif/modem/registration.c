@@ -21,6 +21,8 @@
 #include "netif/modem/fields.h"
 
 #include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const prefixes[REGISTRATION_DOMAIN_COUNT] = {
@@ -32,11 +34,16 @@ static const char *const prefixes[REGISTRATION_DOMAIN_COUNT] = {
 
 #define N_DOMAINS ((int)REGISTRATION_DOMAIN_COUNT)
 
+/* The last that TS 27.007 7.3 names. */
+#define REGISTRATION_TECHNOLOGY_MAX 15
+
 void registration_init(struct registration *r)
 {
 	for (int i = 0; i < N_DOMAINS; i++)
 		r->stat[i] = REGISTRATION_NONE;
-	r->technology = REGISTRATION_TECHNOLOGY_UNKNOWN;
+	r->technology = REGISTRATION_UNKNOWN_NUMBER;
+	r->area_code = r->reject_cause = REGISTRATION_UNKNOWN_NUMBER;
+	r->cell_id = REGISTRATION_UNKNOWN_NUMBER;
 }
 
 /* Index of <stat> in the line, or -1. */
@@ -49,6 +56,37 @@ static int find_stat(const struct fields *f)
 	if (f->n < 2 || f->is_quoted[1] || strlen(f->text[1]) < 1 || strlen(f->text[1]) > 2)
 		return 0;
 	return fields_number(f, 1, &number) ? 1 : 0;
+}
+
+/* Hexadecimal digits, in quotation marks or without; up to 36 bits (TS 38.413). */
+static bool take_hex(const struct fields *f, unsigned int i, long long *number)
+{
+	const char *text = fields_text(f, i);
+	size_t len = strlen(text);
+
+	if (len < 1 || len > 9 || strspn(text, "0123456789abcdefABCDEF") != len)
+		return false;
+	*number = strtoll(text, NULL, 16);
+	return true;
+}
+
+/*
+ * Area and cell behind <stat>. A cause comes with <cause_type> 0 in front of it,
+ * behind <AcT>; +CGREG has <rac> between.
+ */
+static void take_place(struct registration *r, const struct fields *f, unsigned int at, int domain)
+{
+	unsigned int cause_at = at + (domain == REGISTRATION_PS ? 5 : 4);
+	long long area, cell;
+	long type, cause;
+
+	if (take_hex(f, at + 1, &area) && area <= 0xffffff && take_hex(f, at + 2, &cell)) {
+		r->area_code = (int)area;
+		r->cell_id = cell;
+	}
+	if (fields_number(f, cause_at, &type) && type == 0 &&
+		fields_number(f, cause_at + 1, &cause) && cause >= 0 && cause <= UINT8_MAX)
+		r->reject_cause = (int)cause;
 }
 
 bool registration_take(struct registration *r, const char *line)
@@ -68,9 +106,33 @@ bool registration_take(struct registration *r, const char *line)
 		stat > REGISTRATION_STAT_MAX)
 		return false;
 	r->stat[domain] = (int)stat;
-	if (fields_number(&f, (unsigned int)at + 3, &technology) && technology >= 0)
+	if (fields_number(&f, (unsigned int)at + 3, &technology) && technology >= 0 &&
+		technology <= REGISTRATION_TECHNOLOGY_MAX)
 		r->technology = (int)technology;
+	take_place(r, &f, (unsigned int)at, domain);
 	return true;
+}
+
+int registration_packet_stat(const struct registration *r)
+{
+	static const int order[] = {
+		REGISTRATION_HOME,
+		REGISTRATION_ROAMING,
+		REGISTRATION_CSFB_HOME,
+		REGISTRATION_CSFB_ROAMING,
+		REGISTRATION_SEARCHING,
+		REGISTRATION_DENIED,
+		REGISTRATION_UNKNOWN,
+		REGISTRATION_OFF,
+	};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		for (int domain = REGISTRATION_PS; domain < N_DOMAINS; domain++) {
+			if (r->stat[domain] == order[i])
+				return order[i];
+		}
+	}
+	return r->stat[REGISTRATION_CS];
 }
 
 static bool is_home(int stat)

@@ -33,12 +33,16 @@ enum registration_stat {
 	REGISTRATION_NONE = -1, /* not told, or the modem has no such domain */
 };
 
-#define REGISTRATION_TECHNOLOGY_UNKNOWN (-1)
+/* Of technology, area code, cell and cause. */
+#define REGISTRATION_UNKNOWN_NUMBER (-1)
 
 /* Embedded in its owner. */
 struct registration {
 	int stat[REGISTRATION_DOMAIN_COUNT];
-	int technology; /* <AcT>, or REGISTRATION_TECHNOLOGY_UNKNOWN */
+	int technology;	   /* <AcT> */
+	int area_code;	   /* <lac> or <tac>, of the latest line that had one */
+	long long cell_id; /* <ci> */
+	int reject_cause;  /* of the latest denial: TS 24.008 10.5.3.6, TS 24.301 9.9.3.9 */
 };
 
 enum registration_verdict {
@@ -62,6 +66,9 @@ enum registration_verdict registration_judge(const struct registration *r, bool 
 
 /* A sentence for the operator on where things stand. */
 const char *registration_describe(const struct registration *r, bool may_roam);
+
+/* <stat> of the packet domain that is best, as scripts look at one only. */
+int registration_packet_stat(const struct registration *r);
 
 /* "LTE" and so on; "" if unknown. */
 const char *registration_technology_name(int technology);

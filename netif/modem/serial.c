@@ -87,6 +87,20 @@ static int configure(int fd, uint32_t baud, bool hardware_flow)
 	return tcsetattr(fd, TCSANOW, &t) == 0 ? 0 : -errno;
 }
 
+int serial_set_baud(struct serial *serial, uint32_t baud)
+{
+	struct termios t;
+	speed_t speed;
+
+	if (find_speed(baud, &speed) != 0)
+		return -EINVAL;
+	if (tcgetattr(serial->fd, &t) != 0)
+		return -errno;
+	cfsetispeed(&t, speed);
+	cfsetospeed(&t, speed);
+	return tcsetattr(serial->fd, TCSADRAIN, &t) == 0 ? 0 : -errno;
+}
+
 static int lock(int fd)
 {
 	if (!isatty(fd))
@@ -175,8 +189,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!serial->is_lost)
-		flush(serial);
+	if (serial->is_lost)
+		return;
+	flush(serial);
+	serial->handlers.drained(serial->handlers.arg);
 }
 
 int serial_start(struct serial *serial, struct event_base *base,

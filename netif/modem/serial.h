@@ -14,6 +14,8 @@ struct serial;
 
 struct serial_handlers {
 	void (*input)(const uint8_t *bytes, size_t len, void *arg);
+	/* Fewer bytes wait than serial_write() left behind, or none. */
+	void (*drained)(void *arg);
 	/* The port is gone; @error: positive errno, 0: hung up. Once. */
 	void (*lost)(int error, void *arg);
 	void *arg;
@@ -29,6 +31,9 @@ void serial_free(struct serial *serial);
 
 int serial_start(struct serial *serial, struct event_base *base,
 	const struct serial_handlers *handlers);
+
+/* Changes the speed. Returns 0 or -EINVAL for one that the system does not know, or -errno. */
+int serial_set_baud(struct serial *serial, uint32_t baud);
 
 /* Bytes that do not fit into the bounded queue are dropped. */
 void serial_write(struct serial *serial, const void *bytes, size_t len);

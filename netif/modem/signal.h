@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signal levels out of +CSQ and +CESQ.
+ * Signal levels out of what modems answer: +CSQ, +CESQ, and vendors' own.
  */
 #ifndef NETIF_MODEM_SIGNAL_H
 #define NETIF_MODEM_SIGNAL_H
@@ -10,7 +10,7 @@
 #define SIGNAL_UNKNOWN (-32768)
 
 struct signal_levels {
-	int rssi_dbm, rsrp_dbm, rsrq_db; /* SIGNAL_UNKNOWN */
+	int rssi_dbm, rsrp_dbm, rsrq_db, sinr_db; /* SIGNAL_UNKNOWN */
 };
 
 void signal_init(struct signal_levels *s);
