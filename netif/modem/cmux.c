@@ -400,14 +400,19 @@ static void take_frames(struct cmux *mux)
 
 size_t cmux_input(struct cmux *mux, const uint8_t *bytes, size_t len)
 {
-	size_t n = 0;
+	size_t n = 0, left;
 
+	if (!mux->is_running)
+		return 0;
 	while (mux->is_running && n < len) {
 		n += cmux_decoder_put(&mux->decoder, bytes + n, len - n);
 		take_frames(mux);
 	}
-	/* The last frame ended in these bytes, so what is left is of them as well. */
-	return mux->is_running ? n : n - (n ? cmux_decoder_left(&mux->decoder) : 0);
+	if (mux->is_running)
+		return n;
+	/* The last frame may have stood in what came before and looked like noise. */
+	left = cmux_decoder_left(&mux->decoder);
+	return left < n ? n - left : 0;
 }
 
 /* ---- deadlines --------------------------------------------------------------------- */

@@ -153,15 +153,26 @@ static void on_trace(bool is_sent, const char *line, void *arg)
 	parse_line(line);
 }
 
-/* Bytes in memory of just their size. */
 static void put(const uint8_t *bytes, size_t len)
 {
-	uint8_t *copy = malloc(len ? len : 1);
-	size_t n;
+	size_t n = at_input(&fuzz.at, bytes, len);
 
-	memcpy(copy, bytes, len);
-	n = at_input(&fuzz.at, copy, len);
 	check(n == len || (n < len && fuzz.is_connected));
+}
+
+/* In memory of just its size, so that a read past the end shows. */
+static void put_copy(const uint8_t *bytes, size_t len)
+{
+	uint8_t byte, *copy;
+
+	if (len == 1) {
+		byte = *bytes;
+		put(&byte, 1);
+		return;
+	}
+	copy = malloc(len ? len : 1);
+	memcpy(copy, bytes, len);
+	put(copy, len);
 	free(copy);
 }
 
@@ -181,7 +192,7 @@ static uint32_t run(const uint8_t *data, size_t size, size_t cut)
 
 		if (len > cut)
 			len = cut;
-		put(data + i, len);
+		put_copy(data + i, len);
 		i += len;
 		if (data + i == mark && !fuzz.is_connected) {
 			i++;

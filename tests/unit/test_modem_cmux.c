@@ -423,6 +423,18 @@ START_TEST(bytes_after_the_end_are_left)
 }
 END_TEST
 
+/* The end was hidden in what looked like a longer frame, until its flag was missing. */
+START_TEST(end_found_late_leaves_the_new_bytes)
+{
+	join();
+	put_hex(&host, "f9 05 ef 1b f9 01 ef 05 c3 01 93 f9 0d 0a 4f 4b 0d");
+	ck_assert_str_eq(host.events, "");
+	put_hex(&host, "0a 52 44 59");
+	ck_assert_str_eq(host.events, "0 closed|");
+	ck_assert_uint_eq(host.taken, 0);
+}
+END_TEST
+
 /* What brings back a modem that was left so, even in the middle of a frame. */
 START_TEST(close_down_bytes_end_any_state)
 {
@@ -751,6 +763,7 @@ static void add_opening(TCase *tc)
 	tcase_add_loop_test(tc, shut_down_by_either_side_closes_everything, 0, 2);
 	tcase_add_test(tc, refused_close_down_becomes_a_disc);
 	tcase_add_test(tc, bytes_after_the_end_are_left);
+	tcase_add_test(tc, end_found_late_leaves_the_new_bytes);
 	tcase_add_test(tc, close_down_bytes_end_any_state);
 }
 
