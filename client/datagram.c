@@ -73,11 +73,22 @@ static const struct address *destination(const struct datagram_send *op)
 	return &op->h->record.remote;
 }
 
+static struct links_way way_of(const struct datagram_send *op)
+{
+	const struct table_socket *record = &op->h->record;
+	struct links_way way = { .to = destination(op) };
+
+	if (record->flags & TABLE_SOCKET_BOUND_TO_LINK)
+		way.from = &record->local;
+	return way;
+}
+
 /* What the record says against sending, once @op has its destination. */
 static int check_sendable(struct datagram_send *op)
 {
 	struct holder *h = op->h;
-	const struct address *to = destination(op);
+	const struct links_way way = way_of(op);
+	const struct address *to = way.to;
 
 	if (h->view != HOLDER_SEEN)
 		return 0;
@@ -92,7 +103,7 @@ static int check_sendable(struct datagram_send *op)
 	if (to->family == ADDRESS_IPV6 && !address_is_v4_mapped(to) &&
 		op->header.length > CHANNEL_DATAGRAM6_MAX)
 		return -EMSGSIZE;
-	if (!links_reach(to))
+	if (!links_reach(&way))
 		return -EHOSTUNREACH;
 	if (!(h->record.flags & TABLE_SOCKET_BROADCAST) && links_is_broadcast(to))
 		return -EACCES;
@@ -186,13 +197,13 @@ static ssize_t send_attempt(void *arg)
 
 static int wait_for_link(struct datagram_send *op)
 {
-	const struct address *to = destination(op);
+	const struct links_way way = way_of(op);
 
-	if (op->h->view != HOLDER_SEEN || to->family == ADDRESS_NONE || links_reach(to) ||
+	if (op->h->view != HOLDER_SEEN || way.to->family == ADDRESS_NONE || links_reach(&way) ||
 		!holder_waits_for_link(op->h))
 		return 0;
 	deadline_resolve(&op->params->deadline, op->h->fd);
-	return links_wait(to, op->h->fd, &op->params->deadline);
+	return links_wait(&way, op->h->fd, &op->params->deadline);
 }
 
 ssize_t datagram_send(struct holder *h, struct send_params *params)

@@ -26,9 +26,9 @@
 #define EVENTS_MAX 64
 
 /* Asked of each link that is up; true ends the search. */
-typedef bool (*link_test_fn)(const struct table_link *link, const struct address *to);
+typedef bool (*link_test_fn)(const struct table_link *link, const struct links_way *way);
 
-static bool any_link(link_test_fn test, const struct address *to)
+static bool any_link(link_test_fn test, const struct links_way *way)
 {
 	uint32_t n = session_count_links();
 	struct table_link link;
@@ -38,17 +38,10 @@ static bool any_link(link_test_fn test, const struct address *to)
 			continue;
 		if (link.state != TABLE_LINK_UP && link.state != TABLE_LINK_DEGRADED)
 			continue;
-		if (test(&link, to))
+		if (test(&link, way))
 			return true;
 	}
 	return false;
-}
-
-static bool is_up(const struct table_link *link, const struct address *to)
-{
-	(void)link;
-	(void)to;
-	return true;
 }
 
 static uint32_t n_addresses6(const struct table_link *link)
@@ -65,8 +58,24 @@ static bool has_address6(const struct table_link *link, bool link_local)
 	return false;
 }
 
-static bool carries(const struct table_link *link, const struct address *to)
+static bool has_address(const struct table_link *link, const struct address *a)
 {
+	if (address_ip_equal(&link->address4, a))
+		return true;
+	for (uint32_t i = 0; i < n_addresses6(link); i++)
+		if (address_ip_equal(&link->addresses6[i], a))
+			return true;
+	return false;
+}
+
+static bool carries(const struct table_link *link, const struct links_way *way)
+{
+	const struct address *to = way->to;
+
+	if (way->from && !has_address(link, way->from))
+		return false;
+	if (!to)
+		return true;
 	if (to->family == ADDRESS_IPV4)
 		return link->address4.family == ADDRESS_IPV4;
 	if (address_is_link_local(to) || address_is_multicast(to))
@@ -74,24 +83,25 @@ static bool carries(const struct table_link *link, const struct address *to)
 	return has_address6(link, false);
 }
 
-static bool is_own(const struct table_link *link, const struct address *to)
+static bool is_own(const struct table_link *link, const struct links_way *way)
 {
-	if (address_ip_equal(&link->address4, to))
-		return true;
-	for (uint32_t i = 0; i < n_addresses6(link); i++)
-		if (address_ip_equal(&link->addresses6[i], to))
-			return true;
-	return false;
+	return has_address(link, way->to);
 }
 
-bool links_reach(const struct address *to)
+bool links_reach(const struct links_way *way)
 {
-	struct address plain;
+	struct address from, to;
+	struct links_way plain = { 0 };
 
-	if (!to)
-		return any_link(is_up, NULL);
-	plain = address_unmap_v4(to);
-	if (address_is_loopback(&plain) || address_is_any(&plain))
+	if (way->from) {
+		from = address_unmap_v4(way->from);
+		plain.from = &from;
+	}
+	if (!way->to)
+		return any_link(carries, &plain);
+	to = address_unmap_v4(way->to);
+	plain.to = &to;
+	if (address_is_loopback(&to) || address_is_any(&to))
 		return true;
 	return any_link(carries, &plain) || any_link(is_own, &plain);
 }
@@ -105,7 +115,7 @@ static uint32_t ipv4_number(const struct address *a)
 }
 
 /* RFC 919; networks of one or two hosts have no broadcast (RFC 3021). */
-static bool is_network_broadcast(const struct table_link *link, const struct address *to)
+static bool is_network_broadcast(const struct table_link *link, const struct links_way *way)
 {
 	uint32_t hosts, ip;
 
@@ -113,30 +123,32 @@ static bool is_network_broadcast(const struct table_link *link, const struct add
 		link->address4.port == 0)
 		return false;
 	hosts = UINT32_MAX >> link->address4.port;
-	ip = ipv4_number(to);
+	ip = ipv4_number(way->to);
 	return (ip | hosts) == (ipv4_number(&link->address4) | hosts) && (ip & hosts) == hosts;
 }
 
 bool links_is_broadcast(const struct address *to)
 {
 	struct address plain = address_unmap_v4(to);
+	struct links_way way = { .to = &plain };
 
 	if (plain.family != ADDRESS_IPV4)
 		return false;
-	return ipv4_number(&plain) == INADDR_BROADCAST || any_link(is_network_broadcast, &plain);
+	return ipv4_number(&plain) == INADDR_BROADCAST || any_link(is_network_broadcast, &way);
 }
 
 bool links_have_family(enum address_family family)
 {
 	struct address to = { .family = (uint8_t)family };
+	struct links_way way = { .to = &to };
 
 	/* Neither link-local nor loopback: 2000::, 1.0.0.0. */
 	to.ip[0] = family == ADDRESS_IPV6 ? 0x20 : 1;
-	return any_link(carries, &to);
+	return any_link(carries, &way);
 }
 
 struct link_wait {
-	const struct address *to;
+	const struct links_way *way;
 	int channel;
 };
 
@@ -151,7 +163,7 @@ static ssize_t link_attempt(void *arg)
 		if (n <= 0)
 			break;
 	}
-	if (links_reach(wait->to))
+	if (links_reach(wait->way))
 		return 0;
 	/* The channel ends with the daemon. */
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ? -ENODEV : -EAGAIN;
@@ -162,15 +174,15 @@ static void close_channel(void *arg)
 	close(*(int *)arg);
 }
 
-int links_wait(const struct address *to, int fd, const struct deadline *deadline)
+int links_wait(const struct links_way *way, int fd, const struct deadline *deadline)
 {
 	struct session_call call = session_call_make(SESSION_ANY_INSTANCE,
 		usp_Request_watch_tag);
-	struct link_wait wait = { .to = to };
+	struct link_wait wait = { .way = way };
 	struct waiting waiting = { .fd = fd, .events = POLLIN, .deadline = *deadline };
 	ssize_t r;
 
-	if (links_reach(to))
+	if (links_reach(way))
 		return 0;
 	deadline_resolve(&waiting.deadline, fd);
 	if (deadline_is_now(&waiting.deadline)) {
@@ -190,9 +202,10 @@ int links_wait(const struct address *to, int fd, const struct deadline *deadline
 
 int usocket_wait_link(int timeout_ms)
 {
+	static const struct links_way anywhere;
 	struct deadline deadline = deadline_in(timeout_ms);
 	/* What a daemon that was killed has left behind may still say "up". */
 	int r = session_open();
 
-	return (int)posix_result(r < 0 ? r : links_wait(NULL, -1, &deadline));
+	return (int)posix_result(r < 0 ? r : links_wait(&anywhere, -1, &deadline));
 }

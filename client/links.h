@@ -11,11 +11,17 @@
 
 #include <stdbool.h>
 
+/* Where a datagram comes from and goes to. */
+struct links_way {
+	const struct address *from; /* NULL: whatever there is */
+	const struct address *to;   /* NULL: anywhere */
+};
+
 /*
- * Whether some link that is up has an address of the family of @to, or @to is
- * loopback or an address of ours. @to NULL: whether any link is up.
+ * Whether a link that is up, and has the address @from, has one of the family of
+ * @to; or @to is loopback or an address of ours.
  */
-bool links_reach(const struct address *to);
+bool links_reach(const struct links_way *way);
 
 /* All hosts, or all of the network of some link. */
 bool links_is_broadcast(const struct address *to);
@@ -24,9 +30,9 @@ bool links_is_broadcast(const struct address *to);
 bool links_have_family(enum address_family family);
 
 /*
- * Waits until links_reach(@to). @fd is the descriptor whose close ends it, or
+ * Waits until links_reach(@way). @fd is the descriptor whose close ends it, or
  * -1. Returns 0 or -errno, among them deadline->error.
  */
-int links_wait(const struct address *to, int fd, const struct deadline *deadline);
+int links_wait(const struct links_way *way, int fd, const struct deadline *deadline);
 
 #endif

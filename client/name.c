@@ -295,7 +295,7 @@ static int lookup_ask(struct usocket_lookup *lookup)
  */
 static int rank(const struct address *a)
 {
-	return (links_reach(a) ? 0 : 2) + (a->family == ADDRESS_IPV6 ? 0 : 1);
+	return (links_reach(&(struct links_way){ .to = a }) ? 0 : 2) + (a->family == ADDRESS_IPV6 ? 0 : 1);
 }
 
 static void sort_addresses(struct usocket_lookup *lookup)

@@ -114,6 +114,15 @@ bool inet_is_ours(const ip_addr_t *ip)
 	return false;
 }
 
+bool inet_is_of_link(const struct address *a)
+{
+	struct address plain = address_unmap_v4(a);
+
+	/* A link-local one has its link for a scope, and is in no record. */
+	return !address_is_any(&plain) && !address_is_multicast(&plain) &&
+		!address_is_loopback(&plain) && !address_is_link_local(&plain);
+}
+
 /* The last address of a netif's network; lwIP knows it on Ethernet only. */
 static bool is_network_broadcast(const struct netif *netif, const ip4_addr_t *ip)
 {

@@ -37,6 +37,9 @@ const ip_addr_t *inet_any(u8_t type);
 /* Whether a netif has this address (any counts as ours). */
 bool inet_is_ours(const ip_addr_t *ip);
 
+/* Whether binding to @a, which is ours, ties a socket to one link. */
+bool inet_is_of_link(const struct address *a);
+
 /* Limited or a netif's directed broadcast. */
 bool inet_is_broadcast(const ip_addr_t *ip);
 

@@ -44,6 +44,8 @@ static int raw_op_bind(struct usock *s, const struct address *local)
 	s->bound = *local;
 	s->bound.port = 0;
 	s->record.flags |= TABLE_SOCKET_BOUND;
+	if (inet_is_of_link(local))
+		s->record.flags |= TABLE_SOCKET_BOUND_TO_LINK;
 	s->record.local = s->bound;
 	return 0;
 }

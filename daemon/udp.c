@@ -176,9 +176,24 @@ static int udp_op_bind(struct usock *s, const struct address *local)
 	if (dgram_of(s)->udp)
 		return -EINVAL;
 	r = bind_at(dgram_of(s), local);
-	if (r == 0)
-		s->record.flags |= TABLE_SOCKET_BOUND;
-	return r;
+	if (r < 0)
+		return r;
+	s->record.flags |= TABLE_SOCKET_BOUND;
+	if (inet_is_of_link(local))
+		s->record.flags |= TABLE_SOCKET_BOUND_TO_LINK;
+	return 0;
+}
+
+/* The source address and link that datagrams to @peer have now. */
+static void describe_way(struct usock *s, struct netif *netif, const ip_addr_t *peer)
+{
+	struct usocketd *daemon = s->registry->daemon;
+	const ip_addr_t *source = ip_netif_get_local_ip(netif, peer);
+
+	if (address_is_any(&s->bound) && source)
+		s->record.local = inet_from_lwip(daemon, source, s->bound.port,
+			s->record.family == ADDRESS_IPV6);
+	s->record.link = inet_link_of(daemon, netif);
 }
 
 static int connect_to(struct usock *s, const struct address *remote)
@@ -202,15 +217,26 @@ static int connect_to(struct usock *s, const struct address *remote)
 	if (r < 0)
 		return r;
 	r = dgram_set_peer(d, remote);
-	if (r == 0 && address_is_any(&s->bound)) {
-		const ip_addr_t *source = ip_netif_get_local_ip(netif, &peer);
-
-		if (source)
-			s->record.local = inet_from_lwip(daemon, source, s->bound.port,
-				s->record.family == ADDRESS_IPV6);
-	}
-	s->record.link = inet_link_of(daemon, netif);
+	if (r == 0)
+		describe_way(s, netif, &peer);
 	return r;
+}
+
+/* What is not bound to a link has another source when the default changes. */
+static void follow_default(struct usock *s)
+{
+	const struct address *remote = &dgram_of(s)->peer;
+	struct netif *netif;
+	ip_addr_t peer;
+
+	if (remote->family == ADDRESS_NONE || !address_is_any(&s->bound))
+		return;
+	inet_to_lwip(s->registry->daemon, remote, &peer);
+	netif = inet_route(IP_ANY_TYPE, &peer);
+	if (!netif)
+		return;
+	describe_way(s, netif, &peer);
+	socket_publish(s);
 }
 
 static int udp_op_connect(struct usock *s, const struct address *remote, bool wait_for_link)
@@ -276,6 +302,7 @@ static void udp_op_on_name(struct usock *s)
 
 static void udp_op_on_link_changed(struct usock *s)
 {
+	follow_default(s);
 	if (!s->name)
 		return;
 	name_target_forget(s->name);

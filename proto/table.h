@@ -46,6 +46,7 @@ enum table_socket_flag {
 	TABLE_SOCKET_BOUND = 1 << 3,	     /* bound explicitly */
 	TABLE_SOCKET_WAS_CONNECTED = 1 << 4, /* has been established once */
 	TABLE_SOCKET_FIN_RECEIVED = 1 << 5,
+	TABLE_SOCKET_BOUND_TO_LINK = 1 << 6, /* datagrams: leave only by local's link */
 };
 
 /* enum values of SocketType in usocket.proto. */

@@ -33,15 +33,17 @@ class FakeDns:
     does not exist; one with a row of another type has no data.
     """
 
-    def __init__(self, address="127.0.0.1", ttl=300):
+    def __init__(self, address="127.0.0.1", ttl=300, port=0):
         self.zone = {}
         self.ttl = ttl
         self.truncate_udp = False
         self.queries = []               # (name, type, "udp" or "tcp")
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((address, 0))
+        self.askers = []                # their addresses, by UDP
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.udp = socket.socket(family, socket.SOCK_DGRAM)
+        self.udp.bind((address, port))
         self.port = self.udp.getsockname()[1]
-        self.tcp = socket.socket()
+        self.tcp = socket.socket(family)
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.tcp.bind((address, self.port))
         self.tcp.listen()
@@ -59,6 +61,7 @@ class FakeDns:
     def forget(self):
         self.zone.clear()
         self.queries.clear()
+        self.askers.clear()
         self.truncate_udp = False
         self.ttl = 300
 
@@ -78,6 +81,7 @@ class FakeDns:
     def _serve(self, ready):
         if self.udp in ready:
             raw, peer = self.udp.recvfrom(4096)
+            self.askers.append(peer[0])
             answer = self._answer(raw, "udp")
             if answer:
                 self.udp.sendto(answer, peer)
