@@ -6,12 +6,14 @@
  * writer of its state; it checks that the step is allowed, logs it, and arms
  * the state's deadline. Drivers report by link_progress(), link_ready() and
  * link_fail(); whatever fails ends in down, from where the next try starts by
- * itself after a back-off that doubles from one second to five minutes, give or
- * take a tenth, lest a field of gateways dials in step. The first retry is
- * quick: most failures are one process or device that comes back. What no retry
- * can mend (link_refuse()) is not tried again before somebody asks for it
- * (link_up(), link_reset()), and what was taken down (link_down()) not before
- * link_up().
+ * itself, after a pause and with a step that ladder.c chooses. The step power is
+ * taken here, by the script, before the driver is opened; the others are the
+ * driver's to take.
+ *
+ * What no retry can mend (link_refuse()) is not tried again before somebody
+ * asks for it (link_up(), link_reset()) or the device comes back, perhaps with
+ * another SIM; what was taken down (link_down()) not before link_up(). A device
+ * that was missing is used as soon as it is there.
  *
  * The netif exists from start to stop. While the link is down the netif has no
  * descriptor, but it keeps its addresses, and so the sockets bound to them,
@@ -37,10 +39,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKOFF_FIRST_MS 100
-#define BACKOFF_MIN_MS	 1000
-#define BACKOFF_MAX_MS	 300000
-/* A link that was up this long starts over with the quick retry. */
+/* A link that was up this long has proved itself. */
 #define STABLE_NS	  UINT64_C(10000000000)
 #define MOVED_INTERVAL_MS 1000
 /* From the end of the packets' pair to that of its helper. */
@@ -93,17 +92,6 @@ static const struct table_modem no_modem = {
 	.cell_id = TABLE_MODEM_UNKNOWN,
 };
 
-/* The step that the try after so many failures in a row begins with. */
-static const enum table_link_step ladder[] = {
-	TABLE_STEP_REDIAL,
-	TABLE_STEP_REDIAL,
-	TABLE_STEP_PDP,
-	TABLE_STEP_RADIO,
-	TABLE_STEP_RESET,
-	TABLE_STEP_REDIAL,
-	TABLE_STEP_POWER,
-};
-
 static void timer_in(struct event *timer, uint32_t delay_ms)
 {
 	struct timeval t = {
@@ -117,25 +105,6 @@ static void timer_in(struct event *timer, uint32_t delay_ms)
 static void notify_soon(struct link *link)
 {
 	timer_in(link->notify, 0);
-}
-
-static uint32_t backoff_ms(const struct link *link)
-{
-	unsigned int n = link->n_failures;
-	uint32_t delay;
-
-	if (n <= 1)
-		return BACKOFF_FIRST_MS;
-	delay = n - 2 < 16 ? (uint32_t)BACKOFF_MIN_MS << (n - 2) : BACKOFF_MAX_MS;
-	if (delay > BACKOFF_MAX_MS)
-		delay = BACKOFF_MAX_MS;
-	return delay - delay / 10 + stack_random() % (delay / 5 + 1);
-}
-
-/* Above all steps the ladder starts over. */
-static enum table_link_step next_step(const struct link *link)
-{
-	return ladder[link->n_failures % (sizeof(ladder) / sizeof(ladder[0]))];
 }
 
 static void log_step(struct link *link, enum table_link_state from)
@@ -213,6 +182,8 @@ static void come_up(struct link *link)
 	address_ip_text(p->address4.family ? &p->address4 : &p->addresses6[0], text);
 	snprintf(cause, sizeof(cause), "address %s", text);
 	link->n_opens++;
+	link->up_ns = stack_now_ns();
+	ladder_accepted(&link->ladder);
 	link_enter(link, TABLE_LINK_UP, TABLE_REASON_NONE, cause);
 }
 
@@ -302,6 +273,8 @@ static void forget_place(struct link *link)
 
 static void close_driver(struct link *link)
 {
+	power_free(link->power);
+	link->power = NULL;
 	autoconf_stop(&link->autoconf);
 	ipif_detach(&link->ipif);
 	route_update();
@@ -326,59 +299,138 @@ static void try_never(struct link *link)
 	event_del(link->timer);
 }
 
+/* What was wrong before a time of service has nothing to do with this. */
+static void note_failure(struct link *link, enum table_link_reason reason)
+{
+	if (is_up(link) && stack_now_ns() - link->up_ns >= STABLE_NS)
+		ladder_reset(&link->ladder);
+	ladder_failed(&link->ladder, reason);
+}
+
+static enum table_link_step highest_step(const struct link *link)
+{
+	if (link->driver->highest_step == TABLE_STEP_POWER && !link->power_script[0])
+		return TABLE_STEP_RESET;
+	return link->driver->highest_step;
+}
+
 static void go_down(struct link *link, enum table_link_reason reason, const char *cause)
 {
-	if (link->state == TABLE_LINK_UP && stack_now_ns() - link->since_ns >= STABLE_NS)
-		link->n_failures = 0;
 	close_driver(link);
 	if (link->state != TABLE_LINK_DOWN)
 		link_enter(link, TABLE_LINK_DOWN, reason, cause);
-	link->n_failures++;
-	link->step = next_step(link);
-	try_in(link, backoff_ms(link));
+	link->step = ladder_step(&link->ladder, highest_step(link));
+	try_in(link, ladder_pause_ms(&link->ladder, stack_random()));
+	if (link->driver->device && reason == TABLE_REASON_DEVICE)
+		device_watch_start(&link->watch, link->driver->device(link));
 }
 
-void link_fail(struct link *link, enum table_link_reason reason, const char *format, ...)
-{
-	char cause[TABLE_CAUSE_MAX];
-	va_list args;
-	bool was_up;
-
-	va_start(args, format);
-	vsnprintf(cause, sizeof(cause), format, args);
-	va_end(args);
-	was_up = is_up(link);
-	go_down(link, reason, cause);
-	if (was_up)
-		link_tell_log(link);
-}
-
-void link_refuse(struct link *link, enum table_link_reason reason, const char *cause)
+static void give_up(struct link *link, enum table_link_reason reason, const char *cause)
 {
 	go_down(link, reason, cause);
 	link->is_refused = true;
 	try_never(link);
-	link_note(link, LOG_LEVEL_ERROR, "not tried again before its configuration is changed: %s",
-		cause);
+	if (link->driver->device)
+		device_watch_start(&link->watch, link->driver->device(link));
+	link_note(link, LOG_LEVEL_ERROR, "not tried again before something is changed: %s", cause);
 	link_tell_log(link);
+}
+
+void link_fail(struct link *link, enum table_link_reason reason, const char *format, ...)
+{
+	char text[TABLE_CAUSE_MAX], cause[TABLE_CAUSE_MAX];
+	va_list args;
+	bool was_up;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	was_up = is_up(link);
+	note_failure(link, reason);
+	if (ladder_is_at_end(&link->ladder)) {
+		snprintf(cause, sizeof(cause), "refused %u times: %.70s",
+			link->ladder.n_refusals, text);
+		give_up(link, reason, cause);
+	} else {
+		go_down(link, reason, text);
+		if (was_up)
+			link_tell_log(link);
+	}
+}
+
+void link_refuse(struct link *link, enum table_link_reason reason, const char *cause)
+{
+	note_failure(link, reason);
+	give_up(link, reason, cause);
 }
 
 /* ---- events ------------------------------------------------------------------- */
 
 static void open_driver(struct link *link)
 {
+	link->is_open = true;
+	link->driver->open(link);
+}
+
+static void on_power_done(void *arg)
+{
+	struct link *link = arg;
+
+	power_free(link->power);
+	link->power = NULL;
+	link_progress(link, TABLE_LINK_OPENING, "the power script has ended");
+	open_driver(link);
+}
+
+/* Returns 0, or -errno with the step left out. */
+static int start_power(struct link *link)
+{
+	const struct power_params params = {
+		.base = link->base,
+		.script = link->power_script,
+		.link = link->name,
+		.device = link->driver->device(link),
+		.done = on_power_done,
+		.arg = link,
+	};
+	int error = power_start(&link->power, &params);
+
+	if (error)
+		log_error("link %s: %s: %s", link->name, link->power_script, strerror(-error));
+	else
+		link_progress(link, TABLE_LINK_OPENING, "running the power script");
+	return error;
+}
+
+static void begin_try(struct link *link)
+{
 	char cause[TABLE_CAUSE_MAX];
 
-	if (link->n_failures == 0)
+	if (link->ladder.n_failures == 0)
 		snprintf(cause, sizeof(cause), "started");
 	else
-		snprintf(cause, sizeof(cause), "retry %u", link->n_failures);
+		snprintf(cause, sizeof(cause), "retry %u: %s", link->ladder.n_failures,
+			table_link_step_name(link->step));
+	device_watch_stop(&link->watch);
 	link->is_refused = false;
 	link->retry_ns = 0;
 	link->n_tries++;
 	link_enter(link, TABLE_LINK_OPENING, TABLE_REASON_NONE, cause);
-	link->is_open = true;
-	link->driver->open(link);
+	if (link->step != TABLE_STEP_POWER || start_power(link) != 0)
+		open_driver(link);
+}
+
+/* It may be another modem, or another SIM: what was refused is tried again. */
+static void on_appeared(void *arg)
+{
+	struct link *link = arg;
+
+	log_notice("link %s: %s is there", link->name, link->driver->device(link));
+	if (link->is_refused)
+		ladder_reset(&link->ladder);
+	else
+		ladder_hurry(&link->ladder);
+	try_in(link, 0);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -388,7 +440,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (link->state == TABLE_LINK_DOWN)
-		open_driver(link);
+		begin_try(link);
 	else if (link->state == TABLE_LINK_UP)
 		link_fail(link, TABLE_REASON_HELPER, "the packets' pair was closed");
 	else
@@ -502,6 +554,7 @@ static void events_free(struct link *link)
 			event_free(*events[i]);
 		*events[i] = NULL;
 	}
+	device_watch_fini(&link->watch);
 }
 
 static int events_new(struct link *link, struct event_base *base)
@@ -509,7 +562,8 @@ static int events_new(struct link *link, struct event_base *base)
 	link->timer = evtimer_new(base, on_timer, link);
 	link->notify = evtimer_new(base, on_notify, link);
 	link->moved = evtimer_new(base, on_moved_interval, link);
-	if (link->timer && link->notify && link->moved)
+	if (link->timer && link->notify && link->moved &&
+		device_watch_init(&link->watch, base, on_appeared, link) == 0)
 		return 0;
 	events_free(link);
 	return -ENOMEM;
@@ -571,7 +625,7 @@ int link_start(struct link *link, struct event_base *base, link_changed_fn chang
 	link->changed = changed;
 	link->changed_arg = arg;
 	link->since_ns = stack_now_ns();
-	link->n_failures = 0;
+	ladder_reset(&link->ladder);
 	link->n_tries = 0;
 	link->retry_ns = 0;
 	link->is_held = false;
@@ -589,6 +643,8 @@ void link_stop(struct link *link)
 {
 	if (!link->base)
 		return;
+	power_free(link->power);
+	link->power = NULL;
 	autoconf_forget(&link->autoconf);
 	/* While packets still flow: peers are told. */
 	link_unapply(link);
@@ -605,16 +661,22 @@ void link_stop(struct link *link)
 	link->base = NULL;
 }
 
+/* Asked for: it counts as no failure, so there is hardly a pause. */
+void link_redial(struct link *link, const char *cause)
+{
+	if (!link->base || link->is_held)
+		return;
+	link->is_refused = false;
+	device_watch_stop(&link->watch);
+	ladder_reset(&link->ladder);
+	go_down(link, TABLE_REASON_COMMAND, cause);
+}
+
 void link_reset(struct link *link, const char *cause)
 {
-	if (!link->base)
-		return;
-	if (link->is_held)
-		return;
-	/* Asked for: no failure, so no back-off. */
-	link->n_failures = 0;
-	go_down(link, TABLE_REASON_COMMAND, cause);
-	link->step = TABLE_STEP_RESET;
+	link_redial(link, cause);
+	if (link->base && !link->is_held && highest_step(link) >= TABLE_STEP_RESET)
+		link->step = TABLE_STEP_RESET;
 }
 
 void link_up(struct link *link, const char *cause)
@@ -623,7 +685,8 @@ void link_up(struct link *link, const char *cause)
 		return;
 	link->is_held = false;
 	link->is_refused = false;
-	link->n_failures = 0;
+	device_watch_stop(&link->watch);
+	ladder_reset(&link->ladder);
 	link->step = TABLE_STEP_REDIAL;
 	link_enter(link, TABLE_LINK_DOWN, TABLE_REASON_COMMAND, cause);
 	try_in(link, 0);
@@ -635,18 +698,11 @@ void link_down(struct link *link, const char *cause)
 		return;
 	link->is_held = true;
 	link->is_refused = false;
+	device_watch_stop(&link->watch);
 	close_driver(link);
-	link->n_failures = 0;
+	ladder_reset(&link->ladder);
 	link_enter(link, TABLE_LINK_DOWN, TABLE_REASON_COMMAND, cause);
 	try_never(link);
-}
-
-void link_redial(struct link *link, const char *cause)
-{
-	if (!link->base || link->is_held)
-		return;
-	link->n_failures = 0;
-	go_down(link, TABLE_REASON_COMMAND, cause);
 }
 
 int link_at(struct link *link, const char *command, link_at_fn answer, void *arg)
@@ -694,66 +750,4 @@ int link_helper_pid(const struct link *link)
 struct netif *link_netif(const struct link *link)
 {
 	return link->base ? (struct netif *)&link->ipif.netif : NULL;
-}
-
-static void describe_route(const struct link *link, struct table_link *out)
-{
-	out->metric = link->metric;
-	if (!link->base)
-		return;
-	out->rank = (uint8_t)route_rank(&link->route);
-	if (route_is_default4(&link->route))
-		out->is_default |= TABLE_DEFAULT_IPV4;
-	if (route_is_default6(&link->route))
-		out->is_default |= TABLE_DEFAULT_IPV6;
-}
-
-static void describe_counters(const struct link *link, struct table_link *out)
-{
-	const struct ipif_counters *c = &link->ipif.counters;
-
-	out->packets_received = c->packets_received;
-	out->bytes_received = c->bytes_received;
-	out->packets_sent = c->packets_sent;
-	out->bytes_sent = c->bytes_sent;
-	out->send_drops = c->send_drops;
-	memcpy(out->drops, c->drops, sizeof(out->drops));
-}
-
-void link_describe(const struct link *link, struct table_link *out)
-{
-	const struct link_parameters *p = &link->current;
-	uint32_t sequence = out->sequence;
-
-	memset(out, 0, sizeof(*out));
-	out->sequence = sequence;
-	out->used = 1;
-	out->state = (uint8_t)link->state;
-	describe_route(link, out);
-	memcpy(out->name, link->name, sizeof(out->name));
-	if (link->driver)
-		snprintf(out->driver, sizeof(out->driver), "%s", link->driver->name);
-	memcpy(out->cause, link->cause, sizeof(out->cause));
-	out->since_ns = link->since_ns;
-	out->mtu = p->mtu;
-	out->restarts = link->n_opens > 0 ? link->n_opens - 1 : 0;
-	out->address4 = p->address4;
-	out->gateway4 = p->gateway4;
-	out->n_addresses6 = p->n_addresses6;
-	memcpy(out->addresses6, p->addresses6, sizeof(out->addresses6));
-	out->gateway6 = p->gateway6;
-	memcpy(out->dns, p->dns, sizeof(out->dns));
-	describe_counters(link, out);
-	memcpy(out->operator_name, link->signal.operator_name, sizeof(out->operator_name));
-	memcpy(out->radio, link->signal.radio, sizeof(out->radio));
-	out->rssi_dbm = link->signal.rssi_dbm;
-	out->rsrp_dbm = link->signal.rsrp_dbm;
-	out->rsrq_db = link->signal.rsrq_db;
-	out->sinr_db = link->signal.sinr_db;
-	out->reason = (uint8_t)link->reason;
-	out->step = (uint8_t)link->step;
-	out->is_refused = link->is_refused;
-	out->redials = link->n_tries > 0 ? link->n_tries - 1 : 0;
-	out->retry_ns = link->retry_ns;
-	out->modem = link->modem;
 }

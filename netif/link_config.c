@@ -136,10 +136,29 @@ static int set_dns(struct link *link, const char *value, char *error, size_t siz
 	return 0;
 }
 
+static int set_power_script(struct link *link, const char *value, char *error, size_t size)
+{
+	if (link->driver->highest_step < TABLE_STEP_POWER) {
+		snprintf(error, size, "the driver %s has no use for a power_script",
+			link->driver->name);
+		return -EINVAL;
+	}
+	if (strlen(value) >= sizeof(link->power_script)) {
+		snprintf(error, size, "power_script is a path of up to %zu characters",
+			sizeof(link->power_script) - 1);
+		return -EINVAL;
+	}
+	if (power_check(value, error, size) != 0)
+		return -EINVAL;
+	snprintf(link->power_script, sizeof(link->power_script), "%s", value);
+	return 0;
+}
+
 const struct link_key link_common_keys[] = {
 	{ "dns", set_dns },
 	{ "metric", set_metric },
 	{ "mtu", set_mtu },
+	{ "power_script", set_power_script },
 	{ NULL, NULL },
 };
 

@@ -6,10 +6,13 @@
 #define NETIF_LINK_PRIVATE_H
 
 #include "netif/autoconf.h"
+#include "netif/device_watch.h"
 #include "netif/ipif.h"
+#include "netif/ladder.h"
 #include "netif/link.h"
 #include "netif/link_log.h"
 #include "netif/log.h"
+#include "netif/power.h"
 #include "netif/route.h"
 
 #include "proto/address.h"
@@ -28,6 +31,8 @@ struct link;
 
 #define LINK_METRIC_DEFAULT 100
 #define LINK_METRIC_MAX	    9999
+
+#define LINK_PATH_MAX	    256
 
 /*
  * What a link is given by its driver when it comes up. In addresses, the port
@@ -92,6 +97,13 @@ struct link_driver {
 	void (*close)(struct link *link);
 	/* At link_stop(), in place of close if it is open; may be NULL. */
 	void (*fini)(struct link *link);
+	/*
+	 * The most that a try can begin with, if open() heeds link->step. The
+	 * step power is taken before open(), by the script.
+	 */
+	enum table_link_step highest_step;
+	/* Path of the device's node; NULL: not known, or there is none. */
+	const char *(*device)(const struct link *link);
 	/* Hands a command to the modem, see link_at(); NULL: there is none. */
 	int (*at)(struct link *link, const char *command);
 	/* Process id of the helper, 0: none; may be NULL. */
@@ -128,11 +140,16 @@ struct link {
 	bool is_refused;	   /* not tried again before something changes */
 	bool is_held;		   /* taken down, and not to come up before link_up() */
 	uint64_t since_ns;
-	uint64_t retry_ns;	 /* when it is tried next; 0: no try is due */
-	unsigned int n_failures; /* in a row */
-	uint32_t n_tries;	 /* since the start */
-	uint32_t n_opens;	 /* that a driver has succeeded in */
-	bool is_open;		 /* the driver has been opened, not closed */
+	uint64_t up_ns;	   /* when it has come up last */
+	uint64_t retry_ns; /* when it is tried next; 0: no try is due */
+	struct ladder ladder;
+	uint32_t n_tries; /* since the start */
+	uint32_t n_opens; /* that a driver has succeeded in */
+	bool is_open;	  /* the driver has been opened, not closed */
+
+	char power_script[LINK_PATH_MAX]; /* empty: none */
+	struct power *power;		  /* the script that runs now; NULL: none */
+	struct device_watch watch;	  /* runs while down for want of the device */
 
 	struct ipif ipif;
 	struct route route;

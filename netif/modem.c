@@ -8,8 +8,7 @@
  * in the same way: by the next try, which finds the modem in whatever state.
  *
  * What must outlive a try is kept here: that the PIN has been sent (it is sent
- * once, and not again before the modem has accepted it), and how often user and
- * password have been refused.
+ * once, and not again before the modem has accepted it).
  *
  * A port that is not there is looked for without starting the helper.
  */
@@ -26,12 +25,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROGRAM		    "usocket-modem"
-#define PING_INTERVAL_MS    5000
-#define BAUD_DEFAULT	    115200
-#define SIGNAL_INTERVAL_MS  30000
-#define INITS_MAX	    8
-#define AUTHENTICATIONS_MAX 3
+#define PROGRAM		   "usocket-modem"
+#define PING_INTERVAL_MS   5000
+#define BAUD_DEFAULT	   115200
+#define SIGNAL_INTERVAL_MS 30000
+#define INITS_MAX	   8
 
 struct modem {
 	struct helper helper;
@@ -44,8 +42,7 @@ struct modem {
 	bool has_auth; /* the key was given */
 	bool has_signal_interval;
 	bool is_pin_tried;
-	unsigned int n_refused; /* authentications in a row */
-	uint32_t at_sequence;	/* of the user's command */
+	uint32_t at_sequence; /* of the user's command */
 };
 
 static struct modem *modem_of(const struct link *link)
@@ -380,7 +377,6 @@ static void on_ready(struct link *link, const ush_HelperReady *ready)
 		link_fail(link, TABLE_REASON_HELPER, "the helper reports impossible addresses");
 		return;
 	}
-	modem->n_refused = 0;
 	pdp_type_granted(&modem->type);
 	modem->packets = -1;
 	link_ready(link, fd, &p);
@@ -427,21 +423,13 @@ static void on_failed(struct link *link, const ush_HelperFailed *failed)
 {
 	struct modem *modem = modem_of(link);
 	enum table_link_reason reason = helper_reason(failed);
-	char cause[TABLE_CAUSE_MAX];
 
-	if (reason == TABLE_REASON_AUTHENTICATION)
-		modem->n_refused++;
 	if (reason == TABLE_REASON_DIAL || reason == TABLE_REASON_ADDRESS)
 		pdp_type_refused(&modem->type);
-	if (modem->n_refused >= AUTHENTICATIONS_MAX) {
-		snprintf(cause, sizeof(cause), "refused %u times: user, password or auth is wrong",
-			modem->n_refused);
-		link_refuse(link, TABLE_REASON_AUTHENTICATION, cause);
-	} else if (failed->is_final) {
+	if (failed->is_final)
 		link_refuse(link, reason, failed->cause);
-	} else {
+	else
 		link_fail(link, reason, "%s", failed->cause);
-	}
 }
 
 /* The type for a try, which is sent again when the SIM has become known. */
@@ -620,7 +608,6 @@ static void modem_init_(struct link *link)
 	helper_init(&modem->helper, &params);
 	modem->packets = -1;
 	modem->is_pin_tried = false;
-	modem->n_refused = 0;
 }
 
 static void modem_open(struct link *link)
@@ -690,8 +677,15 @@ static int modem_pid(const struct link *link)
 	return (int)modem_of(link)->helper.pid;
 }
 
+static const char *modem_device(const struct link *link)
+{
+	return modem_of(link)->modem.device;
+}
+
 const struct link_driver modem_driver = {
 	.name = "modem",
+	.highest_step = TABLE_STEP_POWER,
+	.device = modem_device,
 	.framing = IPIF_FRAMING_RAW,
 	.keys = keys,
 	.state_size = sizeof(struct modem),
