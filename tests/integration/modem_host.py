@@ -75,35 +75,18 @@ def echo_number(packet):
     return struct.unpack(">H", packet[26:28])[0]
 
 
-class Port:
-    """The host's end of a serial port."""
+class Dialogue:
+    """AT over whatever has write() and receive()."""
 
-    def __init__(self, path):
-        self.fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        tty.setraw(self.fd)
-        self.set_speed(termios.B115200)
+    def __init__(self):
         self.pending = b""
-
-    def set_speed(self, baud):
-        attributes = termios.tcgetattr(self.fd)
-        attributes[4] = attributes[5] = baud
-        termios.tcsetattr(self.fd, termios.TCSANOW, attributes)
-
-    def close(self):
-        os.close(self.fd)
-
-    def write(self, data):
-        while data:
-            select.select([], [self.fd], [], ANSWER_S)
-            data = data[os.write(self.fd, data):]
 
     def read(self, timeout_s=ANSWER_S):
         """What has come, at least a byte; b"" after the timeout."""
         if self.pending:
             data, self.pending = self.pending, b""
             return data
-        ready, _, _ = select.select([self.fd], [], [], timeout_s)
-        return os.read(self.fd, 65536) if ready else b""
+        return self.receive(timeout_s)
 
     def read_line(self, timeout_s=ANSWER_S):
         """The next line that is not empty, or None."""
@@ -136,6 +119,134 @@ class Port:
             if line.startswith(ENDS):
                 return lines
 
+
+class Port(Dialogue):
+    """The host's end of a serial port."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(self.fd)
+        self.set_speed(termios.B115200)
+
+    def set_speed(self, baud):
+        attributes = termios.tcgetattr(self.fd)
+        attributes[4] = attributes[5] = baud
+        termios.tcsetattr(self.fd, termios.TCSANOW, attributes)
+
+    def close(self):
+        os.close(self.fd)
+
+    def write(self, data):
+        while data:
+            select.select([], [self.fd], [], ANSWER_S)
+            data = data[os.write(self.fd, data):]
+
+    def receive(self, timeout_s):
+        ready, _, _ = select.select([self.fd], [], [], timeout_s)
+        return os.read(self.fd, 65536) if ready else b""
+
+
+# ---- the multiplexer of TS 27.010, basic option -------------------------------
+
+FLAG = 0xF9
+SABM, UA, DM, DISC, UIH = 0x3F, 0x73, 0x1F, 0x53, 0xEF
+CLOSE_DOWN = b"\xc3\x01"
+
+
+def checksum8(data):
+    """The frame check sequence of TS 27.010 5.2.1.6."""
+    value = 0xFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ 0xE0 if value & 1 else value >> 1
+    return 0xFF - value
+
+
+def mux_frame(dlci, control, info=b""):
+    header = bytes([dlci << 2 | 3, control, len(info) << 1 | 1])
+    return bytes([FLAG]) + header + info + bytes([checksum8(header), FLAG])
+
+
+class Cmux:
+    """The host's side, on a port whose modem has said OK to AT+CMUX."""
+
+    INFO_MAX = 31
+
+    def __init__(self, port):
+        self.port = port
+        self.raw = b""
+        self.channels = {}
+        self.answers = []
+
+    def open(self, dlci):
+        """Opens a DLC and returns its dialogue; DLCI 0 first."""
+        self.port.write(mux_frame(dlci, SABM))
+        self.wait_answer(dlci, UA)
+        self.channels[dlci] = Channel(self, dlci)
+        return self.channels[dlci]
+
+    def close(self, dlci):
+        self.port.write(mux_frame(dlci, DISC))
+        self.wait_answer(dlci, UA)
+
+    def close_down(self):
+        self.port.write(mux_frame(0, UIH, CLOSE_DOWN))
+
+    def wait_answer(self, dlci, control):
+        while (dlci, control) not in self.answers:
+            if not self.pump(ANSWER_S):
+                raise AssertionError(f"DLC {dlci}: no {control:#x} but {self.answers}")
+        self.answers.remove((dlci, control))
+
+    def take(self, dlci, control, info):
+        if control & ~0x10 != UIH:
+            self.answers.append((dlci, control))
+        elif dlci in self.channels:
+            self.channels[dlci].heard += info
+
+    def pump(self, timeout_s):
+        """Takes what comes; False if nothing does."""
+        more = self.port.receive(timeout_s)
+        self.raw += more
+        while True:
+            self.raw = self.raw[max(self.raw.find(bytes([FLAG])), 0):].lstrip(bytes([FLAG]))
+            if len(self.raw) < 3 or len(self.raw) < (self.raw[2] >> 1) + 5:
+                self.raw = bytes([FLAG]) + self.raw
+                return bool(more)
+            length = self.raw[2] >> 1
+            header, info = self.raw[:3], self.raw[3:3 + length]
+            if self.raw[3 + length] != checksum8(header):
+                raise AssertionError(f"bad frame: {self.raw.hex()}")
+            self.take(header[0] >> 2, header[1], info)
+            self.raw = self.raw[4 + length:]
+
+
+class Channel(Dialogue):
+    """One DLC."""
+
+    def __init__(self, mux, dlci):
+        super().__init__()
+        self.mux = mux
+        self.dlci = dlci
+        self.heard = b""
+
+    def write(self, data):
+        for i in range(0, len(data), Cmux.INFO_MAX):
+            self.mux.port.write(mux_frame(self.dlci, UIH, data[i:i + Cmux.INFO_MAX]))
+
+    def receive(self, timeout_s):
+        end = time.monotonic() + timeout_s
+        while not self.heard:
+            left = end - time.monotonic()
+            if left <= 0 or not self.mux.pump(left):
+                return b""
+        data, self.heard = self.heard, b""
+        return data
+
+
+# ---- PPP ------------------------------------------------------------------------
 
 class Ppp:
     """PPP on a port whose modem has said CONNECT; @read and @write carry bytes."""

@@ -366,6 +366,86 @@ class Faults(SimCase):
                 self.modem.tell(command)
 
 
+class Multiplexed(SimCase):
+    """AT+CMUX: several channels over one line."""
+
+    def open_mux(self, command="AT+CMUX=0"):
+        self.assertEqual(self.port.ask(command), ["OK"])
+        mux = modem_host.Cmux(self.port)
+        mux.open(0)
+        return mux
+
+    def test_channels_have_dialogues_of_their_own(self):
+        mux = self.open_mux()
+        first, second = mux.open(1), mux.open(2)
+        self.assertEqual(first.ask("ATE0"), ["OK"])
+        self.assertEqual(second.ask("AT+CMEE=1"), ["OK"])
+        self.modem.tell("sim out")
+        for channel, error in ((first, "ERROR"), (second, "+CME ERROR: 10")):
+            self.assertEqual(channel.read_line(), "+CPIN: NOT INSERTED")
+            self.assertEqual(channel.ask("AT+CPIN?"), [error])
+        first.write(b"AT\r")
+        self.assertEqual(first.read(), b"\r\nOK\r\n")
+
+    def test_commands_are_answered_while_a_call_is_up(self):
+        mux = self.open_mux()
+        data, control = mux.open(1), mux.open(2)
+        ppp = modem_host.dial(data)
+        self.assertEqual(ppp.ping(range(1, 21)), list(range(1, 21)))
+        self.assertEqual(control.ask("AT+CSQ"), ["+CSQ: 20,99", "OK"])
+        self.assertEqual(ppp.ping(range(21, 41)), list(range(21, 41)))
+        self.assertEqual(control.ask("ATD*99#"), ["NO CARRIER"])
+        self.modem.tell("carrier")
+        harness.eventually(lambda: b"NO CARRIER" in data.read(), 10, "NO CARRIER")
+        self.assertEqual(data.ask("AT")[-1], "OK")
+
+    def test_call_ends_with_its_channel(self):
+        mux = self.open_mux()
+        modem_host.dial(mux.open(1))
+        mux.close(1)
+        modem_host.dial(mux.open(1))
+        self.assertEqual(self.modem.counts()[0], 2)
+
+    def test_both_ways_out_lead_back_to_commands(self):
+        mux = self.open_mux()
+        mux.open(1)
+        self.port.write(b"AT\r")
+        self.assertNotIn(b"OK", self.port.receive(0.3))
+        mux.close_down()
+        harness.eventually(lambda: "OK" in self.port.ask("AT", 0.5), 10, "AT again")
+        mux = self.open_mux()
+        mux.close(0)
+        self.assertEqual(self.port.ask("AT"), ["OK"])
+
+    def test_frames_are_as_long_as_was_agreed(self):
+        mux = self.open_mux("AT+CMUX=0,0,5,16")
+        channel = mux.open(1)
+        raw = []
+        take = mux.take
+        mux.take = lambda dlci, control, info: (raw.append(len(info)), take(dlci, control, info))
+        self.assertEqual(channel.ask("AT+CGDCONT?")[-1], "OK")
+        self.assertEqual(max(raw), 16)
+
+    def test_other_options_than_basic_are_refused(self):
+        self.port.ask("AT+CMEE=1")
+        self.expect("AT+CMUX=1", "+CME ERROR: 4")
+        self.expect("AT+CMUX?", "+CMUX: 0,0,5,31,10,3,30,10,2", "OK")
+
+    def test_can_be_missing(self):
+        self.modem, self.port = self.start("--no-cmux")
+        self.expect("AT+CMUX=0", "ERROR")
+        self.expect("AT+CMUX?", "ERROR")
+
+    def test_second_port_is_a_channel_as_well(self):
+        self.modem, self.port = self.start("--ports", "2")
+        ppp = modem_host.dial(self.port)
+        second = self.open(self.modem.device + ".2")
+        self.assertEqual(second.ask("AT+CSQ"), ["+CSQ: 20,99", "OK"])
+        self.assertEqual(ppp.ping([1, 2, 3]), [1, 2, 3])
+        self.modem.tell("plug off")
+        self.assertFalse(os.path.exists(self.modem.device + ".2"))
+
+
 class Started(SimCase):
     """Left so by somebody else."""
 
@@ -379,6 +459,15 @@ class Started(SimCase):
         port.write(b"+++")
         self.assertEqual(port.read_line(), "OK")
         self.assertEqual(port.ask("AT"), ["OK"])
+
+    def test_multiplexing(self):
+        _, port = self.started("cmux")
+        self.assertEqual(port.ask("AT", 0.3), [])
+        mux = modem_host.Cmux(port)
+        mux.channels[1] = modem_host.Channel(mux, 1)
+        self.assertEqual(mux.channels[1].ask("AT"), ["OK"])
+        mux.close_down()
+        harness.eventually(lambda: "OK" in port.ask("AT", 0.5), 10, "AT again")
 
     def test_at_another_speed(self):
         _, port = self.started("baud")

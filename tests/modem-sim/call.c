@@ -6,6 +6,9 @@
  * as the client's. Its packets take a path to the network and another back,
  * which may lose and delay them; what comes back waits for the serial line.
  *
+ * To a caller with IPv6 the network is a router that tells the prefix and the
+ * name server, when asked and now and then.
+ *
  * A call ends from either side: call_end() takes PPP away without a word,
  * PPP's own end is told to the channel as NO CARRIER.
  */
@@ -14,11 +17,13 @@
 #include "netif/modem/pppline.h"
 #include "tests/modem-sim/channel.h"
 #include "tests/modem-sim/command.h"
+#include "tests/modem-sim/icmp6.h"
 #include "tests/modem-sim/modem.h"
 #include "tests/modem-sim/network.h"
 #include "tests/modem-sim/path.h"
 
 #include <arpa/inet.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +33,17 @@
 
 #define HOST		 "10.0.2.2"
 #define NAMESERVER	 "10.0.2.3"
+/* Last bytes of the network's IPv6 addresses. */
+#define ROUTER6_ID     2
+#define NAMESERVER6_ID 3
+#define ROUTER_MTU     1500
+#define ADVERT_S       30
 
 struct call {
 	struct modem *modem;
 	struct network *network;
 	struct path *sent, *received;
+	struct event *advert;	 /* the next router advertisement is due */
 	struct channel *channel; /* NULL: no call */
 	struct pppline *ppp;
 	struct in_addr address;
@@ -48,11 +59,42 @@ static void on_ppp_output(const void *bytes, size_t len, void *arg)
 		channel_write(call->channel, bytes, len);
 }
 
+/* To all nodes, which is whoever calls. */
+static void advertise(struct call *call)
+{
+	const struct options *options = call->modem->options;
+	struct icmp6_router router = { .prefix = options->prefix, .dns = options->prefix };
+	uint8_t packet[ICMP6_ANSWER_MAX];
+
+	router.address.s6_addr[0] = 0xfe;
+	router.address.s6_addr[1] = 0x80;
+	router.address.s6_addr[15] = ROUTER6_ID;
+	router.dns.s6_addr[15] = NAMESERVER6_ID;
+	router.mtu = ROUTER_MTU;
+	path_send(call->received, packet, icmp6_advertise_router(packet, &router));
+}
+
+static void on_advert(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval next = { .tv_sec = ADVERT_S };
+	struct call *call = arg;
+
+	(void)fd;
+	(void)what;
+	if (!call->is_dropping)
+		advertise(call);
+	event_add(call->advert, &next);
+}
+
 static void on_ppp_packet(const void *packet, size_t len, void *arg)
 {
 	struct call *call = arg;
 
-	if (!call->is_dropping)
+	if (call->is_dropping)
+		return;
+	if (icmp6_type(packet, len) == ICMP6_SOLICIT_ROUTER)
+		advertise(call);
+	else
 		path_send(call->sent, packet, len);
 }
 
@@ -115,6 +157,7 @@ void call_start(struct call *call, struct channel *channel, unsigned int pdp)
 			.dns4 = { inet_addr(NAMESERVER), inet_addr(NAMESERVER) },
 		},
 	};
+	const struct timeval first = { .tv_sec = ADVERT_S };
 	const struct pppline_handlers handlers = {
 		.output = on_ppp_output,
 		.packet = on_ppp_packet,
@@ -125,8 +168,10 @@ void call_start(struct call *call, struct channel *channel, unsigned int pdp)
 
 	call->n_calls++;
 	call->channel = channel;
-	channel->mode = CHANNEL_DATA;
+	channel_set_mode(channel, CHANNEL_DATA);
 	call->ppp = pppline_new(&config, &handlers);
+	if (pdp & PDP_IP6)
+		event_add(call->advert, &first);
 }
 
 void call_end(struct call *call)
@@ -135,6 +180,7 @@ void call_end(struct call *call)
 	call->ppp = NULL;
 	call->channel = NULL;
 	path_clear(call->received);
+	event_del(call->advert);
 	contexts_deactivate(call->modem, "NW PDN DEACT");
 }
 
@@ -247,7 +293,8 @@ struct call *call_new(struct modem *modem)
 	call->sent = path_new(modem->base, &params, on_sent, call);
 	params.seed = ~params.seed;
 	call->received = path_new(modem->base, &params, on_received, call);
-	if (call->sent && call->received)
+	call->advert = evtimer_new(modem->base, on_advert, call);
+	if (call->sent && call->received && call->advert)
 		call->network = network_new(modem->base, modem->options->tun, on_network_packet,
 			call);
 	if (call->network)
@@ -264,5 +311,7 @@ void call_free(struct call *call)
 	network_free(call->network);
 	path_free(call->sent);
 	path_free(call->received);
+	if (call->advert)
+		event_free(call->advert);
 	free(call);
 }

@@ -188,7 +188,7 @@ void channel_input(struct channel *channel, const uint8_t *bytes, size_t len)
 	channel->heard_ms = now;
 	for (i = 0; i < len && channel->mode == CHANNEL_COMMAND; i++)
 		take_command_byte(channel, bytes[i]);
-	if (i < len)
+	if (i < len && channel->mode == CHANNEL_DATA)
 		take_data(channel, bytes + i, len - i, silence_ms);
 }
 
@@ -235,6 +235,15 @@ void channel_rustle(struct channel *channel, size_t len)
 	channel_write(channel, noise, len);
 }
 
+void channel_set_mode(struct channel *channel, enum channel_mode mode)
+{
+	bool was_data = channel->mode == CHANNEL_DATA;
+
+	channel->mode = mode;
+	if (was_data != (mode == CHANNEL_DATA) && channel->carrier.carrier)
+		channel->carrier.carrier(mode == CHANNEL_DATA, channel->carrier.arg);
+}
+
 void channel_lose_carrier(struct channel *channel)
 {
 	channel_hang_up(channel);
@@ -248,7 +257,7 @@ void channel_hang_up(struct channel *channel)
 	event_del(channel->escape);
 	event_del(channel->late);
 	channel->is_late = false;
-	channel->mode = CHANNEL_COMMAND;
+	channel_set_mode(channel, CHANNEL_COMMAND);
 	channel->line_len = 0;
 }
 

@@ -15,18 +15,22 @@ struct channel;
 struct command;
 struct event;
 struct modem;
+struct port;
 
 /* What carries the channel's bytes to the host. */
 struct channel_carrier {
 	void (*write)(const void *bytes, size_t len, void *arg);
 	/* Has more to send than it can at once; call_resume() when no longer. */
 	bool (*is_busy)(void *arg);
+	/* Data Carrier Detect: a call begins or ends. NULL: there is no such line. */
+	void (*carrier)(bool is_on, void *arg);
 	void *arg;
 };
 
 enum channel_mode {
 	CHANNEL_COMMAND,
-	CHANNEL_DATA, /* a call's, or left over from before */
+	CHANNEL_DATA,  /* a call's, or left over from before */
+	CHANNEL_MUXED, /* the port's multiplexer has the line */
 };
 
 /* How errors are told, +CMEE. */
@@ -39,6 +43,7 @@ enum channel_errors {
 /* Embedded in its owner. */
 struct channel {
 	struct modem *modem;
+	struct port *port; /* NULL: a multiplexer's channel */
 	struct channel_carrier carrier;
 	enum channel_mode mode;
 	enum channel_errors errors;
@@ -79,6 +84,9 @@ void channel_rustle(struct channel *channel, size_t len);
 void channel_write(struct channel *channel, const void *bytes, size_t len);
 
 bool channel_is_busy(const struct channel *channel);
+
+/* Sets the mode to data and back, and DCD with it. */
+void channel_set_mode(struct channel *channel, enum channel_mode mode);
 
 /* The network has ended the call that the channel carries. */
 void channel_lose_carrier(struct channel *channel);

@@ -152,7 +152,8 @@ static int do_echo(struct modem *modem, const char *args)
 
 	if (take_switch(args, &is_on) != 0)
 		return -1;
-	port_set_echo(modem->port, is_on);
+	for (uint32_t i = 0; i < modem->n_ports; i++)
+		port_set_echo(modem->ports[i], is_on);
 	return 0;
 }
 
@@ -163,7 +164,8 @@ static int do_fault(struct modem *modem, const char *args)
 
 static int do_noise(struct modem *modem, const char *args)
 {
-	port_rustle(modem->port, strtoul(args, NULL, 10));
+	for (uint32_t i = 0; i < modem->n_ports; i++)
+		port_rustle(modem->ports[i], strtoul(args, NULL, 10));
 	return 0;
 }
 
@@ -298,9 +300,10 @@ static void put_counts(const struct modem *modem, char *text, size_t size)
 {
 	const struct path_counts *sent = call_sent(modem->call);
 	const struct path_counts *received = call_received(modem->call);
-	uint64_t in, out;
+	uint64_t in = 0, out = 0;
 
-	port_count(modem->port, &in, &out);
+	for (uint32_t i = 0; i < modem->n_ports; i++)
+		port_count(modem->ports[i], &in, &out);
 	snprintf(text, size,
 		"calls %u resets %u in %" PRIu64 " out %" PRIu64
 		" sent %u lost %u reordered %u received %u lost %u reordered %u dropped %u",

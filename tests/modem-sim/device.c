@@ -11,10 +11,14 @@
 #include "tests/modem-sim/channel.h"
 #include "tests/modem-sim/family.h"
 #include "tests/modem-sim/modem.h"
+#include "tests/modem-sim/port.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The longest of the basic option, TS 27.007 5.7. */
+#define N1_MAX 32768
 
 enum identity {
 	IDENTITY_MANUFACTURER,
@@ -108,6 +112,33 @@ static int set_speed(struct channel *channel, const char *args)
 	return END_TOLD;
 }
 
+static int read_multiplexer(struct channel *channel, const char *args)
+{
+	(void)args;
+	if (channel->modem->options->has_no_cmux)
+		return END_ERROR;
+	channel_say(channel, "+CMUX: 0,0,5,31,10,3,30,10,2");
+	return END_OK;
+}
+
+/* <mode>[,<subset>[,<speed>[,<N1>[,...]]]], TS 27.007 5.7: basic option, UIH only. */
+static int set_multiplexer(struct channel *channel, const char *args)
+{
+	char mode[8], subset[8], speed[8], n1[8];
+
+	if (channel->modem->options->has_no_cmux || !channel->port)
+		return END_ERROR;
+	args = command_field(args, mode, sizeof(mode));
+	args = command_field(args, subset, sizeof(subset));
+	args = command_field(args, speed, sizeof(speed));
+	command_field(args, n1, sizeof(n1));
+	if (strcmp(mode, "0") != 0 || atoi(subset) != 0 || atoi(n1) < 0 || atoi(n1) > N1_MAX)
+		return CME_NOT_SUPPORTED;
+	channel_say(channel, "OK");
+	port_multiplex(channel->port, (uint16_t)atoi(n1));
+	return END_TOLD;
+}
+
 const struct command device_commands[] = {
 	{ "+CFUN", .read = read_functionality, .set = set_functionality },
 	{ "+CGMI", .run = tell_identity, .number = IDENTITY_MANUFACTURER },
@@ -115,6 +146,7 @@ const struct command device_commands[] = {
 	{ "+CGMR", .run = tell_identity, .number = IDENTITY_REVISION },
 	{ "+CGSN", .run = tell_identity, .number = IDENTITY_SERIAL },
 	{ "+CMEE", .read = read_errors, .set = set_errors },
+	{ "+CMUX", .read = read_multiplexer, .set = set_multiplexer },
 	{ "+CSCS", .set = command_ignore },
 	{ "+GMI", .run = tell_identity, .number = IDENTITY_MANUFACTURER },
 	{ "+GMM", .run = tell_identity, .number = IDENTITY_MODEL },

@@ -41,11 +41,15 @@ modem_sim_SOURCES = \
 	tests/modem-sim/faults.h \
 	tests/modem-sim/help.c \
 	tests/modem-sim/help.h \
+	tests/modem-sim/icmp6.c \
+	tests/modem-sim/icmp6.h \
 	tests/modem-sim/line.c \
 	tests/modem-sim/line.h \
 	tests/modem-sim/main.c \
 	tests/modem-sim/modem.c \
 	tests/modem-sim/modem.h \
+	tests/modem-sim/mux.c \
+	tests/modem-sim/mux.h \
 	tests/modem-sim/network.c \
 	tests/modem-sim/network.h \
 	tests/modem-sim/options.c \

@@ -58,7 +58,8 @@ static void on_started(evutil_socket_t fd, short what, void *arg)
 void modem_power(struct modem *modem, enum modem_power power)
 {
 	event_del(modem->started);
-	port_reset(modem->port);
+	for (uint32_t i = 0; i < modem->n_ports; i++)
+		port_reset(modem->ports[i]);
 	simcard_restart(&modem->simcard);
 	contexts_init(&modem->contexts);
 	modem->is_silent = false;
@@ -85,12 +86,22 @@ void modem_unplug(struct modem *modem)
 {
 	event_del(modem->plugged);
 	modem_power(modem, MODEM_OFF);
-	port_unplug(modem->port);
+	for (uint32_t i = 0; i < modem->n_ports; i++)
+		port_unplug(modem->ports[i]);
+}
+
+static int plug_ports(struct modem *modem)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < modem->n_ports && !error; i++)
+		error = port_plug(modem->ports[i]);
+	return error;
 }
 
 int modem_plug(struct modem *modem)
 {
-	int error = port_plug(modem->port);
+	int error = plug_ports(modem);
 
 	if (!error && modem->power == MODEM_OFF)
 		modem_power(modem, MODEM_STARTING);
@@ -116,8 +127,8 @@ void modem_plug_later(struct modem *modem, uint32_t ms)
 
 void modem_announce(struct modem *modem, const char *line)
 {
-	if (modem_hears(modem, NULL))
-		port_announce(modem->port, line);
+	for (uint32_t i = 0; i < modem->n_ports && modem_hears(modem, NULL); i++)
+		port_announce(modem->ports[i], line);
 }
 
 static void announce_something(struct modem *modem)
@@ -169,8 +180,14 @@ static int parts_new(struct modem *modem)
 	modem->call = call_new(modem);
 	if (!modem->call)
 		return -1;
-	modem->port = port_new(modem, modem->options->device);
-	return modem->port ? 0 : -1;
+	while (modem->n_ports < modem->options->n_ports) {
+		struct port *port = port_new(modem, modem->n_ports + 1);
+
+		if (!port)
+			return -1;
+		modem->ports[modem->n_ports++] = port;
+	}
+	return 0;
 }
 
 int modem_init(struct modem *modem, struct event_base *base, const struct options *options)
@@ -187,15 +204,16 @@ int modem_init(struct modem *modem, struct event_base *base, const struct option
 	};
 	if (parts_new(modem) != 0)
 		return -1;
-	port_start(modem->port, options->start);
+	port_start(modem->ports[0], options->start);
 	if (options->chatter_ms)
 		arm(modem->chat, options->chatter_ms);
-	return port_plug(modem->port);
+	return plug_ports(modem);
 }
 
 void modem_fini(struct modem *modem)
 {
-	port_free(modem->port);
+	for (uint32_t i = 0; i < modem->n_ports; i++)
+		port_free(modem->ports[i]);
 	call_free(modem->call);
 	radio_fini(modem);
 	if (modem->started)

@@ -29,7 +29,8 @@ struct modem {
 	struct event_base *base;
 	const struct options *options;
 	const struct family *family;
-	struct port *port;
+	struct port *ports[PORTS_MAX];
+	uint32_t n_ports;
 	struct simcard simcard;
 	struct radio radio;
 	struct contexts contexts;

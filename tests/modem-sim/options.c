@@ -31,6 +31,11 @@ struct option_row {
 	const char *help;
 };
 
+static int take_prefix(struct options *options, const char *value)
+{
+	return inet_pton(AF_INET6, value, &options->prefix) == 1 ? 0 : -1;
+}
+
 static int take_control(struct options *options, const char *value)
 {
 	options->control_path = value;
@@ -104,6 +109,20 @@ static int take_family(struct options *options, const char *value)
 {
 	options->family = family_find(value);
 	return options->family ? 0 : -1;
+}
+
+static int take_ports(struct options *options, const char *value)
+{
+	int error = take_number(value, &options->n_ports);
+
+	return !error && options->n_ports >= 1 && options->n_ports <= PORTS_MAX ? 0 : -1;
+}
+
+static int take_no_cmux(struct options *options, const char *value)
+{
+	(void)value;
+	options->has_no_cmux = true;
+	return 0;
 }
 
 static int take_baud(struct options *options, const char *value)
@@ -203,6 +222,7 @@ static unsigned int find_start(const char *name, size_t len)
 		{ "echo-off", START_ECHO_OFF },
 		{ "garbage", START_GARBAGE },
 		{ "dead", START_DEAD },
+		{ "cmux", START_CMUX },
 	};
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
@@ -230,6 +250,8 @@ static int take_start(struct options *options, const char *value)
 static const struct option_row rows[] = {
 	{ "control", "PATH", take_control, "datagram socket for commands" },
 	{ "family", "FAMILY", take_family, "generic, quectel, simcom, telit, ublox" },
+	{ "ports", "N", take_ports, "at PATH, PATH.2 and PATH.3" },
+	{ "no-cmux", NULL, take_no_cmux, "AT+CMUX is an error" },
 	{ "baud", "BITS_PER_S", take_baud, "at another speed there is but noise" },
 	{ "boot", "MS", take_boot, "from power to the first answer" },
 	{ "register", "MS", take_register, "from then to registration" },
@@ -244,6 +266,7 @@ static const struct option_row rows[] = {
 	{ "user", "USER", take_user, "who may call" },
 	{ "password", "PASSWORD", take_password, "and the password" },
 	{ "address", "A.B.C.D", take_address, "that the caller gets" },
+	{ "prefix", "ADDRESS6", take_prefix, "of the caller's IPv6 address, /64" },
 	{ "rate", "BITS_PER_S", take_rate, "of the serial line" },
 	{ "line-delay", "MS", take_line_delay, "of the serial line, each way" },
 	{ "delay", "MS", take_delay, "of the network, each way" },
@@ -252,7 +275,7 @@ static const struct option_row rows[] = {
 	{ "queue", "BYTES", take_queue, "that wait for the serial line" },
 	{ "seed", "N", take_seed, "another one, other packets are lost" },
 	{ "tun", "DEVICE", take_tun, "the network; usocket-slirp without it" },
-	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, silent,\n"
+	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, cmux, silent,\n"
 					      "baud, echo-off, garbage, dead" },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -275,6 +298,7 @@ int options_take(struct options *options, int argc, char **argv)
 	int n;
 
 	*options = (struct options){
+		.n_ports = 1,
 		.family = &family_generic,
 		.boot_ms = BOOT_DEFAULT_MS,
 		.tries = TRIES_FULL,
@@ -284,6 +308,7 @@ int options_take(struct options *options, int argc, char **argv)
 		.path = { .queue_bytes = QUEUE_DEFAULT, .seed = SEED_DEFAULT },
 	};
 	take_address(options, "10.0.2.15");
+	take_prefix(options, "fec0::");
 	for (int i = 1; i < argc; i += n) {
 		n = 1;
 		if (strncmp(argv[i], "--", 2) == 0)

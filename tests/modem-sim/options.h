@@ -13,6 +13,8 @@
 
 struct family;
 
+#define PORTS_MAX 3
+
 /* In what state somebody else has left the modem; bits. */
 enum start {
 	START_DATA = 1 << 0,   /* in a call */
@@ -21,13 +23,16 @@ enum start {
 	START_ECHO_OFF = 1 << 3,
 	START_GARBAGE = 1 << 4, /* noise, and half a command in its buffer */
 	START_DEAD = 1 << 5,	/* until its power is switched */
+	START_CMUX = 1 << 6,
 };
 
 /* Texts point into argv. */
 struct options {
 	const char *device;	  /* the terminal's path */
 	const char *control_path; /* NULL: no control socket */
-	unsigned int start;	  /* bits of enum start */
+	uint32_t n_ports;
+	bool has_no_cmux;
+	unsigned int start; /* bits of enum start */
 	const struct family *family;
 	unsigned int baud;    /* 0: whatever the host's port has */
 	uint32_t boot_ms;     /* from power to the greeting */
@@ -42,6 +47,7 @@ struct options {
 	bool pap, chap;	    /* the caller must prove who it is */
 	const char *user, *password;
 	struct in_addr address; /* the caller's */
+	struct in6_addr prefix; /* the network's, 64 bits */
 	struct line_params line;
 	struct path_params path; /* of the network, each way */
 	const char *tun;	 /* the network's TUN device; NULL: usocket-slirp */

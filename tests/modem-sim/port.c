@@ -9,8 +9,9 @@
  * At another speed than the modem's each side hears noise, which depends on
  * what was said, but does not resemble it.
  *
- * When the host closes the port, Data Terminal Ready goes, which ends a call; a
- * mode that is left over from somebody else outlives it.
+ * When the host closes the port, Data Terminal Ready goes, which ends a call. A
+ * mode that is left over from somebody else outlives it, and so does the
+ * multiplexer: that is how hosts find modems in these.
  */
 #include "tests/modem-sim/port.h"
 
@@ -18,8 +19,11 @@
 #include "tests/modem-sim/channel.h"
 #include "tests/modem-sim/line.h"
 #include "tests/modem-sim/modem.h"
+#include "tests/modem-sim/mux.h"
 #include "tests/modem-sim/terminal.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,11 +33,13 @@
 #define NOISE_MAX   4096
 
 struct port {
+	char path[PATH_MAX];
 	struct modem *modem;
 	struct terminal *terminal;
 	struct line *in, *out;
 	struct channel channel;
-	bool is_noisy; /* noise comes before the first answer */
+	struct mux *mux; /* NULL: the line is the channel's */
+	bool is_noisy;	 /* noise comes before the first answer */
 };
 
 static bool is_noise(const struct port *port)
@@ -77,13 +83,28 @@ static void on_in_idle(void *arg)
 	terminal_set_reading(port->terminal, true);
 }
 
+/* A modem that does not work hears no frames either. */
+static void input_to_mux(struct port *port, const uint8_t *bytes, size_t len)
+{
+	size_t taken;
+
+	if (!modem_hears(port->modem, NULL))
+		return;
+	taken = mux_input(port->mux, bytes, len);
+	if (taken < len)
+		channel_input(&port->channel, bytes + taken, len - taken);
+}
+
 static void on_in_output(const uint8_t *bytes, size_t len, void *arg)
 {
 	struct port *port = arg;
 	uint8_t noise[NOISE_MAX];
 
 	bytes = hear(port, bytes, &len, noise);
-	channel_input(&port->channel, bytes, len);
+	if (port->mux)
+		input_to_mux(port, bytes, len);
+	else
+		channel_input(&port->channel, bytes, len);
 }
 
 static void on_terminal_closed(void *arg)
@@ -95,6 +116,8 @@ static void on_terminal_closed(void *arg)
 	if (call_channel(port->modem->call) == &port->channel)
 		channel_hang_up(&port->channel);
 	port->channel.line_len = 0;
+	if (port->mux)
+		mux_hang_up(port->mux);
 }
 
 /* ---- to the host ------------------------------------------------------------- */
@@ -126,12 +149,53 @@ static void on_out_idle(void *arg)
 {
 	struct port *port = arg;
 
+	if (port->mux)
+		mux_resume(port->mux);
 	call_resume(port->modem->call);
+}
+
+/* ---- the multiplexer --------------------------------------------------------- */
+
+static void on_mux_ended(void *arg)
+{
+	struct port *port = arg;
+
+	mux_free(port->mux);
+	port->mux = NULL;
+}
+
+/* The rest of what the multiplexer gets is AT at once, before it is freed. */
+void port_multiplex(struct port *port, uint16_t n1)
+{
+	const struct mux_params params = {
+		.modem = port->modem,
+		.carrier = port->channel.carrier,
+		.n1 = n1,
+		.ended = on_mux_ended,
+		.arg = port,
+	};
+
+	if (!port->mux)
+		port->mux = mux_new(&params);
+}
+
+/* Calls @run for each channel that takes commands. */
+static void for_channels(struct port *port, void (*run)(struct channel *channel, const void *arg),
+	const void *arg)
+{
+	if (!port->mux && port->channel.mode == CHANNEL_COMMAND)
+		run(&port->channel, arg);
+	for (unsigned int i = 1; i <= MUX_CHANNELS && port->mux; i++) {
+		struct channel *channel = mux_channel(port->mux, i);
+
+		if (channel && channel->mode == CHANNEL_COMMAND)
+			run(channel, arg);
+	}
 }
 
 /* ---- life -------------------------------------------------------------------- */
 
-static int parts_new(struct port *port, const char *path)
+static int parts_new(struct port *port)
 {
 	const struct terminal_handlers terminal = {
 		.input = on_terminal_input,
@@ -142,24 +206,36 @@ static int parts_new(struct port *port, const char *path)
 	const struct line_handlers in = { on_in_output, on_in_idle, port };
 	const struct line_handlers out = { on_out_output, on_out_idle, port };
 	const struct line_params *params = &port->modem->options->line;
-	const struct channel_carrier carrier = { on_channel_write, is_channel_busy, port };
+	const struct channel_carrier carrier = {
+		.write = on_channel_write,
+		.is_busy = is_channel_busy,
+		.arg = port,
+	};
 
-	port->terminal = terminal_new(port->modem->base, path, &terminal);
+	port->terminal = terminal_new(port->modem->base, port->path, &terminal);
 	port->in = line_new(port->modem->base, params, &in);
 	port->out = line_new(port->modem->base, params, &out);
 	if (!port->terminal || !port->in || !port->out)
 		return -1;
-	return channel_init(&port->channel, port->modem, &carrier);
+	if (channel_init(&port->channel, port->modem, &carrier) != 0)
+		return -1;
+	port->channel.port = port;
+	return 0;
 }
 
-struct port *port_new(struct modem *modem, const char *path)
+struct port *port_new(struct modem *modem, unsigned int number)
 {
 	struct port *port = calloc(1, sizeof(*port));
+	const char *path = modem->options->device;
 
 	if (!port)
 		return NULL;
 	port->modem = modem;
-	if (parts_new(port, path) == 0)
+	if (number == 1)
+		snprintf(port->path, sizeof(port->path), "%s", path);
+	else
+		snprintf(port->path, sizeof(port->path), "%s.%u", path, number);
+	if (parts_new(port) == 0)
 		return port;
 	port_free(port);
 	return NULL;
@@ -169,6 +245,7 @@ void port_free(struct port *port)
 {
 	if (!port)
 		return;
+	mux_free(port->mux);
 	channel_fini(&port->channel);
 	line_free(port->in);
 	line_free(port->out);
@@ -181,17 +258,19 @@ int port_plug(struct port *port)
 	return terminal_is_plugged(port->terminal) ? 0 : terminal_plug(port->terminal);
 }
 
+void port_reset(struct port *port)
+{
+	if (port->mux)
+		mux_end(port->mux);
+	channel_reset(&port->channel);
+}
+
 void port_unplug(struct port *port)
 {
-	channel_reset(&port->channel);
+	port_reset(port);
 	line_clear(port->in);
 	line_clear(port->out);
 	terminal_unplug(port->terminal);
-}
-
-void port_reset(struct port *port)
-{
-	channel_reset(&port->channel);
 }
 
 void port_start(struct port *port, unsigned int start)
@@ -200,6 +279,10 @@ void port_start(struct port *port, unsigned int start)
 
 	if (start & START_DATA)
 		channel->mode = CHANNEL_DATA;
+	if (start & START_CMUX) {
+		port_multiplex(port, 0);
+		mux_open_by_somebody(port->mux);
+	}
 	if (start & START_ECHO_OFF)
 		channel->has_echo = false;
 	if (start & START_GARBAGE) {
@@ -209,10 +292,14 @@ void port_start(struct port *port, unsigned int start)
 	}
 }
 
+static void announce(struct channel *channel, const void *line)
+{
+	channel_say(channel, "%s", (const char *)line);
+}
+
 void port_announce(struct port *port, const char *line)
 {
-	if (port->channel.mode == CHANNEL_COMMAND)
-		channel_say(&port->channel, "%s", line);
+	for_channels(port, announce, line);
 }
 
 void port_rustle(struct port *port, size_t len)
@@ -220,13 +307,18 @@ void port_rustle(struct port *port, size_t len)
 	channel_rustle(&port->channel, len);
 }
 
+static void set_echo(struct channel *channel, const void *is_on)
+{
+	channel->has_echo = *(const bool *)is_on;
+}
+
 void port_set_echo(struct port *port, bool is_on)
 {
-	port->channel.has_echo = is_on;
+	for_channels(port, set_echo, &is_on);
 }
 
 void port_count(const struct port *port, uint64_t *in, uint64_t *out)
 {
-	*in = line_count(port->in);
-	*out = line_count(port->out);
+	*in += line_count(port->in);
+	*out += line_count(port->out);
 }
