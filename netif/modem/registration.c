@@ -58,13 +58,13 @@ static int find_stat(const struct fields *f)
 	return fields_number(f, 1, &number) ? 1 : 0;
 }
 
-/* Hexadecimal digits, in quotation marks or without; up to 36 bits (TS 38.413). */
+/* Hexadecimal digits, in quotation marks or without; NR cells have ten. */
 static bool take_hex(const struct fields *f, unsigned int i, long long *number)
 {
 	const char *text = fields_text(f, i);
 	size_t len = strlen(text);
 
-	if (len < 1 || len > 9 || strspn(text, "0123456789abcdefABCDEF") != len)
+	if (len < 1 || len > 10 || strspn(text, "0123456789abcdefABCDEF") != len)
 		return false;
 	*number = strtoll(text, NULL, 16);
 	return true;
