@@ -209,9 +209,20 @@ static void on_autoconf(void *arg)
 	update(arg);
 }
 
-static int attach(struct link *link, int fd)
+static void ask_routers(struct link *link)
 {
 	static const uint8_t none[AUTOCONF_ID_SIZE];
+	const struct link_parameters *p = &link->given;
+
+	if (p->asks_routers)
+		autoconf_start(&link->autoconf,
+			memcmp(p->interface_id, none, sizeof(none)) ? p->interface_id : NULL);
+	else
+		autoconf_forget(&link->autoconf);
+}
+
+static int attach(struct link *link, int fd)
+{
 	const struct link_parameters *p = &link->given;
 	int error;
 
@@ -220,11 +231,7 @@ static int attach(struct link *link, int fd)
 		error = ipif_attach(&link->ipif, fd);
 	if (error)
 		return error;
-	if (p->asks_routers)
-		autoconf_start(&link->autoconf,
-			memcmp(p->interface_id, none, sizeof(none)) ? p->interface_id : NULL);
-	else
-		autoconf_forget(&link->autoconf);
+	ask_routers(link);
 	/* Addresses first: the others hear of those that the netif then has. */
 	link_apply(link);
 	netif_set_link_up(&link->ipif.netif);
@@ -244,9 +251,12 @@ void link_at_answered(struct link *link, const char *line, bool is_final)
 
 void link_ready(struct link *link, int fd, const struct link_parameters *parameters)
 {
+	bool was_asking = link->given.asks_routers;
 	int error;
 
 	link->given = *parameters;
+	if (fd < 0 && was_asking != parameters->asks_routers)
+		ask_routers(link);
 	if (fd >= 0) {
 		error = attach(link, fd);
 		if (error) {

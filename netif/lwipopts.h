@@ -33,25 +33,25 @@
 
 /* ---- IP -------------------------------------------------------------------- */
 
-#define LWIP_IPV4	   1
-#define LWIP_IPV6	   1
-#define LWIP_ICMP	   1
-#define LWIP_RAW	   1
-#define LWIP_UDP	   1
-#define LWIP_TCP	   1
-#define LWIP_DNS	   0 /* c-ares */
-#define LWIP_DHCP	   1 /* dhcp_client.c */
-#define LWIP_AUTOIP	   0
-#define LWIP_ACD	   0
+#define LWIP_IPV4		      1
+#define LWIP_IPV6		      1
+#define LWIP_ICMP		      1
+#define LWIP_RAW		      1
+#define LWIP_UDP		      1
+#define LWIP_TCP		      1
+#define LWIP_DNS		      0 /* c-ares */
+#define LWIP_DHCP		      1 /* dhcp_client.c */
+#define LWIP_AUTOIP		      0
+#define LWIP_ACD		      0
 #define LWIP_DHCP_DOES_ACD_CHECK      0
 #define LWIP_DHCP_PROVIDE_DNS_SERVERS 0
 /* DNS servers and MTU: dhcp_client.c reads them. */
 #define DHCP_ADD_EXTRA_REQUEST_OPTIONS , 6, 26
-#define IP_FORWARD	   0
-#define LWIP_IPV6_FORWARD  0
-#define IP_OPTIONS_ALLOWED 1 /* they have passed ingress.c */
-#define IP_FRAG		   1
-#define LWIP_IPV6_FRAG	   1
+#define IP_FORWARD		       0
+#define LWIP_IPV6_FORWARD	       0
+#define IP_OPTIONS_ALLOWED	       1 /* they have passed ingress.c */
+#define IP_FRAG			       1
+#define LWIP_IPV6_FRAG		       1
 /*
  * Fragments are put together before lwIP sees them (reassembly.c), so that
  * what it sees has been checked as a whole.

@@ -21,6 +21,10 @@
  * A peer may negotiate anew at any time: then lwIP takes a network protocol
  * down and up again. The owner is told what came of it; if nothing is up again
  * for a while, the connection has ended.
+ *
+ * What is up is told once the other network protocol is settled too, up or
+ * given up, so that addresses come together; but a peer that says nothing to it
+ * holds up nobody for long.
  */
 #include "netif/modem/pppline.h"
 
@@ -45,6 +49,8 @@
 #define TEXT_MAX    65
 /* For a negotiation that the peer has begun anew. */
 #define ANEW_MS 20000
+/* From one network protocol that is up to the other. */
+#define SETTLE_MS 3000
 /* RFC 1661 5.7. */
 #define REJECT_CODE 8
 #define REJECT_MAX  128
@@ -55,11 +61,12 @@ struct pppline {
 	ppp_pcb *pcb;
 	struct hdlc hdlc;
 	struct guard guard;
-	struct event *echo, *told, *anew;
+	struct event *echo, *told, *anew, *settle;
 	bool ip4, ip6;	       /* wanted */
 	unsigned int n_silent; /* echo intervals without a byte */
 	bool is_heard;	       /* bytes came since the last one */
-	bool is_up, is_told;
+	bool is_up, is_told;   /* the owner knows that it is, and that it has ended */
+	bool is_news;	       /* something has come up that the owner does not know of */
 	enum pppline_end end;
 	uint8_t echo_id, reject_id;
 	char user[TEXT_MAX], password[TEXT_MAX];
@@ -77,6 +84,7 @@ static void tell_end(struct pppline *line, enum pppline_end end)
 	line->end = end;
 	event_del(line->echo);
 	event_del(line->anew);
+	event_del(line->settle);
 	event_add(line->told, &now);
 }
 
@@ -148,10 +156,42 @@ static void tell_up(struct pppline *line)
 	if (pcb->if6_up)
 		addresses.interface_id = interface_id(&pcb->ipv6cp_gotoptions.ourid);
 	event_del(line->anew);
+	event_del(line->settle);
+	line->is_news = false;
 	line->is_up = true;
 	line->n_silent = 0;
 	arm_echo(line);
 	line->handlers.up(&addresses, line->handlers.arg);
+}
+
+/* Up, rejected, or not wanted. */
+static bool is_settled(const fsm *f)
+{
+	return f->state != PPP_FSM_REQSENT && f->state != PPP_FSM_ACKRCVD &&
+		f->state != PPP_FSM_ACKSENT;
+}
+
+static void tell_if_settled(struct pppline *line)
+{
+	const ppp_pcb *pcb = line->pcb;
+	struct timeval t = ppp_port_timeval(SETTLE_MS);
+
+	if (!line->is_news)
+		return;
+	if (is_settled(&pcb->ipcp_fsm) && is_settled(&pcb->ipv6cp_fsm))
+		tell_up(line);
+	else if (!event_pending(line->settle, EV_TIMEOUT, NULL))
+		event_add(line->settle, &t);
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *arg)
+{
+	struct pppline *line = arg;
+
+	(void)fd;
+	(void)what;
+	if (!line->is_told && (line->pcb->if4_up || line->pcb->if6_up))
+		tell_up(line);
 }
 
 static void on_anew(evutil_socket_t fd, short what, void *arg)
@@ -168,8 +208,12 @@ static void check_networks(struct pppline *line)
 	int n_silent = !line->ip4 + !line->ip6;
 	struct timeval t = ppp_port_timeval(ANEW_MS);
 
-	if (line->is_told || pcb->if4_up || pcb->if6_up)
+	if (line->is_told)
 		return;
+	if (pcb->if4_up || pcb->if6_up) {
+		tell_if_settled(line);
+		return;
+	}
 	if (pcb->phase == PPP_PHASE_NETWORK && pcb->num_np_open <= n_silent)
 		tell_end(line, PPPLINE_END_NO_IP);
 	if (!line->is_up)
@@ -185,7 +229,8 @@ static void on_status(ppp_pcb *pcb, int error, void *arg)
 	(void)pcb;
 	switch (error) {
 	case PPPERR_NONE:
-		tell_up(line);
+		/* Told when the frame that brought it has been taken. */
+		line->is_news = true;
 		break;
 	case PPPERR_USER:
 		tell_end(line, PPPLINE_END_CLOSED);
@@ -318,7 +363,8 @@ static int events_new(struct pppline *line, struct event_base *base)
 	line->echo = evtimer_new(base, on_echo, line);
 	line->told = evtimer_new(base, on_told, line);
 	line->anew = evtimer_new(base, on_anew, line);
-	return line->echo && line->told && line->anew ? 0 : -1;
+	line->settle = evtimer_new(base, on_settle, line);
+	return line->echo && line->told && line->anew && line->settle ? 0 : -1;
 }
 
 struct pppline *pppline_new(const struct pppline_config *config,
@@ -373,6 +419,8 @@ void pppline_free(struct pppline *line)
 		event_free(line->told);
 	if (line->anew)
 		event_free(line->anew);
+	if (line->settle)
+		event_free(line->settle);
 	free(line);
 }
 

@@ -216,7 +216,7 @@ class Faults(ModemCase):
         def fault():
             self.modem.do("dial off")
             self.modem.do("carrier")
-            self.wait_cause("NO CARRIER (APN")
+            self.wait_cause("the call failed: NO CARRIER (")
             self.modem.do("dial on")
         self.comes_back(fault)
 
