@@ -28,6 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Commands in a row: one may be slow, or unknown to a modem that says nothing then. */
+#define UNANSWERED_MAX 5
 /* A person waits for an answer, and some commands search all bands. */
 #define USER_COMMAND_MS 180000
 
@@ -161,12 +163,23 @@ void call_pause(struct call *call, enum call_state next, uint32_t ms)
 	call_timer_in(call->timer, ms);
 }
 
+/* While it is looked for, silence is no news; while packets flow, PPP knows better. */
+bool call_has_fallen_silent(struct call *call, const struct at_result *result)
+{
+	call->n_unanswered = result->status == AT_TIMEOUT ? call->n_unanswered + 1 : 0;
+	if (call->n_unanswered < UNANSWERED_MAX || call->state <= CALL_RESTARTED ||
+		call->state >= CALL_NEGOTIATE)
+		return false;
+	call_fail(call, TABLE_REASON_SILENT, "the modem answers no commands any more");
+	return true;
+}
+
 static void on_done(const struct at_result *result, void *arg)
 {
 	struct call *call = arg;
 	const struct call_row *row = &rows[call->state];
 
-	if (call->state == CALL_ENDED)
+	if (call->state == CALL_ENDED || call_has_fallen_silent(call, result))
 		return;
 	if (row->done)
 		row->done(call, result);

@@ -45,6 +45,14 @@ static const struct look_row {
 };
 #define N_LOOKS (sizeof(looks) / sizeof(looks[0]))
 
+/* For the family's signal commands, which are what follows the table. */
+#define FAMILY_LOOK_MS 5000
+
+static uint32_t timeout_of(unsigned int n)
+{
+	return n < N_LOOKS ? looks[n].timeout_ms : FAMILY_LOOK_MS;
+}
+
 /* ---- what the daemon is told ------------------------------------------------------ */
 
 static void tell_signal(struct call *call)
@@ -125,9 +133,10 @@ static void on_looked(const struct at_result *result, void *arg)
 {
 	struct call *call = arg;
 
-	if (call->state == CALL_ENDED)
+	if (call->state == CALL_ENDED || call_has_fallen_silent(call, result))
 		return;
-	call->n_unanswered = result->status == AT_TIMEOUT ? call->n_unanswered + 1 : 0;
+	if (result->status == AT_TIMEOUT)
+		call->registering_ms += timeout_of(call->n_looked);
 	if (call->n_unanswered == UNANSWERED_WARNING)
 		call_say(call, LOG_LEVEL_WARNING, "the modem answers no commands any more");
 	take_lines(call, result);
@@ -175,7 +184,7 @@ static void look_next(struct call *call)
 {
 	unsigned int n = call->n_looked;
 	struct at_command command = {
-		.timeout_ms = 5000,
+		.timeout_ms = timeout_of(n),
 		.done = on_looked,
 		.arg = call,
 	};
@@ -183,7 +192,6 @@ static void look_next(struct call *call)
 	if (n < N_LOOKS) {
 		command.text = looks[n].command;
 		command.prefix = looks[n].prefix;
-		command.timeout_ms = looks[n].timeout_ms;
 	} else if (n < N_LOOKS + FAMILY_SIGNALS_MAX && call->family->signals[n - N_LOOKS].command) {
 		command.text = call->family->signals[n - N_LOOKS].command;
 		command.prefix = call->family->signals[n - N_LOOKS].prefix;

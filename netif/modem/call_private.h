@@ -159,6 +159,12 @@ void call_pause(struct call *call, enum call_state next, uint32_t ms);
 /* Sends a command whose end the state's row takes. */
 void call_command(struct call *call, const char *text, const char *prefix, uint32_t timeout_ms);
 
+/*
+ * Counts commands without answer. True if that makes so many in a row that the
+ * call has been ended.
+ */
+bool call_has_fallen_silent(struct call *call, const struct at_result *result);
+
 /* The same to a channel, with its own end. */
 void call_command_to(struct call *call, struct dialogue *dialogue,
 	const struct at_command *command);

@@ -58,6 +58,17 @@ static void wait_for_sim(struct call *call)
 		call_fail(call, TABLE_REASON_SIM, "the SIM does not get ready");
 }
 
+/* Once the PIN has been taken, a SIM that still asks is only slow. */
+static void on_pin_wanted(struct call *call)
+{
+	if (call->is_pin_sent) {
+		wait_for_sim(call);
+		return;
+	}
+	tell_sim(call, SIM_STATUS_PIN);
+	call_enter(call, CALL_PIN_TRIES);
+}
+
 /* +CME ERROR codes, TS 27.007 9.2. */
 static void on_sim_error(struct call *call, const struct at_result *result)
 {
@@ -67,8 +78,7 @@ static void on_sim_error(struct call *call, const struct at_result *result)
 			"no SIM: insert one");
 		break;
 	case 11:
-		tell_sim(call, SIM_STATUS_PIN);
-		call_enter(call, CALL_PIN_TRIES);
+		on_pin_wanted(call);
 		break;
 	case 12:
 		refuse_sim(call, SIM_STATUS_PUK, TABLE_REASON_SIM_PUK,
@@ -99,11 +109,8 @@ void call_on_sim(struct call *call, const struct at_result *result)
 	} else if (strncmp(state, "NOT ", 4) == 0) {
 		/* NOT READY, NOT INSERTED: unsolicited, the query's own end follows. */
 		wait_for_sim(call);
-	} else if (call->is_pin_sent && strcmp(state, "SIM PIN") == 0) {
-		call_pause(call, CALL_SIM, CALL_POLL_MS);
 	} else if (strcmp(state, "SIM PIN") == 0) {
-		tell_sim(call, SIM_STATUS_PIN);
-		call_enter(call, CALL_PIN_TRIES);
+		on_pin_wanted(call);
 	} else if (strncmp(state, "SIM PUK", 7) == 0) {
 		refuse_sim(call, SIM_STATUS_PUK, TABLE_REASON_SIM_PUK,
 			"the SIM is locked: it needs its PUK");

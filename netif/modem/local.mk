@@ -64,8 +64,8 @@ libmodem_la_SOURCES = \
 	netif/modem/signal.h
 libmodem_la_CPPFLAGS = $(base_cppflags)
 
-pkglibexec_PROGRAMS += usocket-modem
-usocket_modem_SOURCES = \
+# A call; its unit tests put another port, PPP and clock below it.
+modem_call_sources = \
 	netif/modem/call.c \
 	netif/modem/call.h \
 	netif/modem/call_data.c \
@@ -76,7 +76,11 @@ usocket_modem_SOURCES = \
 	netif/modem/call_setup.c \
 	netif/modem/call_sim.c \
 	netif/modem/dialogue.c \
-	netif/modem/dialogue.h \
+	netif/modem/dialogue.h
+
+pkglibexec_PROGRAMS += usocket-modem
+usocket_modem_SOURCES = \
+	$(modem_call_sources) \
 	netif/modem/lwip/arch/cc.h \
 	netif/modem/lwip/lwipopts.h \
 	netif/modem/main.c \
