@@ -191,18 +191,29 @@ static void expire(struct autoconf *a, uint64_t now)
 		if (now >= a->dns[i].until_ns)
 			a->dns[i].ip.family = ADDRESS_NONE;
 	}
-	if (had_router && !has_router(a))
+	if (had_router && !has_router(a) && a->is_asking)
 		solicit_from(a, now);
 }
 
 /* ---- duplicates --------------------------------------------------------------------- */
+
+static bool is_duplicate(const struct netif *netif, int slot)
+{
+	return ip6_addr_isduplicated(netif_ip6_addr_state(netif, slot));
+}
+
+/* Of our identifier, not configured. */
+static bool is_made(const struct autoconf *a, int slot)
+{
+	return memcmp(&netif_ip6_addr(a->netif, slot)->addr[2], a->id, sizeof(a->id)) == 0;
+}
 
 static bool has_clash(const struct autoconf *a)
 {
 	int i;
 
 	for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-		if (ip6_addr_isduplicated(netif_ip6_addr_state(a->netif, i)))
+		if (is_duplicate(a->netif, i) && is_made(a, i))
 			return true;
 	}
 	return false;
@@ -390,7 +401,7 @@ void autoconf_input(struct netif *netif, struct pbuf *p, const struct ingress_pa
 	struct address from = to_address(packet + 8, 0);
 
 	pbuf_remove_header(p, info->payload_at);
-	if (a && a->is_running && is_checksum_valid(p, packet) &&
+	if (a && a->is_asking && is_checksum_valid(p, packet) &&
 		router_advert_parse(&advert, p->payload, p->len) == 0) {
 		take_advert(a, &advert, &from, stack_now_ns());
 		/* The caller is reading packets: what follows may end that. */
@@ -423,14 +434,16 @@ NETIF_DECLARE_EXT_CALLBACK(slot_callback)
 static void on_slot(struct netif *netif, netif_nsc_reason_t reason,
 	const netif_ext_callback_args_t *args)
 {
-	struct autoconf *a;
+	struct autoconf *a = find(netif);
+	int slot;
 
-	(void)args;
-	if (!(reason & LWIP_NSC_IPV6_ADDR_STATE_CHANGED))
+	if (!(reason & LWIP_NSC_IPV6_ADDR_STATE_CHANGED) || !a || !a->is_running)
 		return;
-	a = find(netif);
-	if (a && a->is_running)
-		event_active(a->timer, EV_TIMEOUT, 0);
+	slot = args->ipv6_addr_state_changed.addr_index;
+	if (is_duplicate(netif, slot) && !is_made(a, slot))
+		log_error("%s is in use by another host on the link: it cannot be ours",
+			ip6addr_ntoa(netif_ip6_addr(netif, slot)));
+	event_active(a->timer, EV_TIMEOUT, 0);
 }
 
 /* ---- life ------------------------------------------------------------------------------- */
@@ -467,7 +480,7 @@ void autoconf_fini(struct autoconf *a)
 	a->timer = NULL;
 }
 
-void autoconf_start(struct autoconf *a, const uint8_t *id)
+void autoconf_start(struct autoconf *a, enum autoconf_mode mode, const uint8_t *id)
 {
 	uint64_t now = stack_now_ns();
 	size_t i;
@@ -478,6 +491,7 @@ void autoconf_start(struct autoconf *a, const uint8_t *id)
 		make_id(a);
 	a->is_id_given = id != NULL;
 	a->is_running = true;
+	a->is_asking = mode == AUTOCONF_ASK;
 	a->n_clashes = 0;
 	a->mtu = 0;
 	memset(a->routers, 0, sizeof(a->routers));
@@ -485,13 +499,15 @@ void autoconf_start(struct autoconf *a, const uint8_t *id)
 	for (i = 0; i < TABLE_LINK_ADDRESSES6; i++)
 		a->addresses[i].is_confirmed = false;
 	expire(a, now);
-	solicit_from(a, now);
+	if (a->is_asking)
+		solicit_from(a, now);
 	arm(a, now);
 }
 
 void autoconf_stop(struct autoconf *a)
 {
 	a->is_running = false;
+	a->is_asking = false;
 	a->solicit_ns = NEVER;
 	event_del(a->timer);
 }

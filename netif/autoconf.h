@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * IPv6 stateless address autoconfiguration of one netif: addresses, router,
- * MTU and DNS servers by router advertisements (RFC 4861, 4862, 8106).
+ * MTU and DNS servers by router advertisements (RFC 4861, 4862, 8106); and what
+ * comes of duplicate address detection.
  */
 #ifndef NETIF_AUTOCONF_H
 #define NETIF_AUTOCONF_H
@@ -56,6 +57,7 @@ struct autoconf {
 	void *arg;
 	struct event *timer; /* for what comes first: a deadline, a solicitation */
 	bool is_running;
+	bool is_asking;		/* routers, too */
 	bool is_id_given;	/* by the network: not ours to change */
 	unsigned int n_clashes; /* duplicates found since autoconf_start() */
 	uint8_t id[AUTOCONF_ID_SIZE];
@@ -72,12 +74,17 @@ int autoconf_init(struct autoconf *a, struct event_base *base, struct netif *net
 	autoconf_changed_fn changed, void *arg);
 void autoconf_fini(struct autoconf *a);
 
+enum autoconf_mode {
+	AUTOCONF_WATCH, /* duplicate address detection only */
+	AUTOCONF_ASK,	/* for routers, too */
+};
+
 /*
- * Packets flow: asks for routers. Addresses of before count as unconfirmed
- * until a router has answered. @id: the interface identifier that the network
- * gave; NULL: one made up, the same for as long as nobody else uses it.
+ * Packets flow. When routers are asked, addresses of before count as
+ * unconfirmed until one has answered. @id: the interface identifier that the
+ * network gave; NULL: one made up, the same for as long as nobody else uses it.
  */
-void autoconf_start(struct autoconf *a, const uint8_t *id);
+void autoconf_start(struct autoconf *a, enum autoconf_mode mode, const uint8_t *id);
 
 /* Packets no longer flow; addresses are remembered. */
 void autoconf_stop(struct autoconf *a);

@@ -214,11 +214,12 @@ static void ask_routers(struct link *link)
 	static const uint8_t none[AUTOCONF_ID_SIZE];
 	const struct link_parameters *p = &link->given;
 
-	if (p->asks_routers)
-		autoconf_start(&link->autoconf,
-			memcmp(p->interface_id, none, sizeof(none)) ? p->interface_id : NULL);
-	else
+	if (!p->asks_routers)
 		autoconf_forget(&link->autoconf);
+	if (p->asks_routers || p->detects_duplicates)
+		autoconf_start(&link->autoconf,
+			p->asks_routers ? AUTOCONF_ASK : AUTOCONF_WATCH,
+			memcmp(p->interface_id, none, sizeof(none)) ? p->interface_id : NULL);
 }
 
 static int attach(struct link *link, int fd)

@@ -617,6 +617,41 @@ START_TEST(autoconf_third_duplicate_is_the_last)
 }
 END_TEST
 
+static void configure_address(void)
+{
+	struct link_parameters *p = &fake_of(link_)->parameters;
+
+	p->asks_routers = false;
+	ck_assert_int_eq(link_parse_prefix(&p->addresses6[0], "fd01::2/64"), 0);
+	p->n_addresses6 = 1;
+	start();
+	ck_assert(run_until(is_negotiating, NULL, LIMIT_MS));
+	run_for(10);
+}
+
+START_TEST(autoconf_configured_address_is_probed_too)
+{
+	configure_address();
+	ck_assert_uint_eq(count_received(133), 0);
+	probe_twice();
+	ck_assert(run_until(is_up, NULL, LIMIT_MS));
+	ck_assert_uint_eq(link_->current.n_addresses6, 1);
+}
+END_TEST
+
+START_TEST(autoconf_configured_duplicate_is_not_used)
+{
+	static const uint8_t ip[16] = { 0xfd, 1, [15] = 2 };
+
+	configure_address();
+	claim(ip);
+	probe_twice();
+	ck_assert(is_negotiating(NULL));
+	ck_assert_uint_eq(link_->autoconf.n_clashes, 0);
+	ck_assert_uint_eq(link_->current.n_addresses6, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("autoconf");
@@ -641,6 +676,8 @@ int main(void)
 	tcase_add_test(ethernet, autoconf_address_is_probed_first);
 	tcase_add_test(ethernet, autoconf_duplicate_is_replaced);
 	tcase_add_test(ethernet, autoconf_third_duplicate_is_the_last);
+	tcase_add_test(ethernet, autoconf_configured_address_is_probed_too);
+	tcase_add_test(ethernet, autoconf_configured_duplicate_is_not_used);
 	suite_add_tcase(suite, raw);
 	suite_add_tcase(suite, ethernet);
 	return run_all(suite);
