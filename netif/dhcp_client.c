@@ -217,6 +217,18 @@ int dhcp_client_start(struct dhcp_client *client)
 	return 0;
 }
 
+void dhcp_client_stop(struct dhcp_client *client)
+{
+	const struct dhcp *state = netif_dhcp_data(client->netif);
+
+	if (!state || state->state == DHCP_STATE_OFF)
+		return;
+	stack_address_change_begin();
+	dhcp_release_and_stop(client->netif);
+	stack_address_change_end();
+	memset(&client->grant, 0, sizeof(client->grant));
+}
+
 static void set4(struct address *a, const void *ip, uint16_t port)
 {
 	memset(a, 0, sizeof(*a));

@@ -51,6 +51,9 @@ void dhcp_client_fini(struct dhcp_client *client);
  */
 int dhcp_client_start(struct dhcp_client *client);
 
+/* Gives the lease up; the address goes. */
+void dhcp_client_stop(struct dhcp_client *client);
+
 /* Adds the lease, or that one is under way, to a link's parameters. */
 void dhcp_client_add(const struct dhcp_client *client, struct link_parameters *p);
 

@@ -44,6 +44,8 @@
 #define MOVED_INTERVAL_MS 1000
 /* From the end of the packets' pair to that of its helper. */
 #define VERDICT_MS 200
+/* However often an interface comes and goes, it is tried no faster. */
+#define HASTEN_MS 100
 
 #define BIT(state) (1u << (state))
 
@@ -61,11 +63,14 @@ static const struct state_row {
 	[TABLE_LINK_REGISTERING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_SIM), 240000 },
 	[TABLE_LINK_DIALING] = { BIT(TABLE_LINK_REGISTERING), 200000 },
 	/* The helper runs and has been told what to do; PPP talks to its peer. */
-	[TABLE_LINK_NEGOTIATING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_DIALING), 90000 },
+	[TABLE_LINK_NEGOTIATING] = {
+		.from = BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_REGISTERING) |
+			BIT(TABLE_LINK_DIALING),
+		.deadline_ms = 90000,
+	},
 	/* Packets flow. */
 	[TABLE_LINK_UP] = {
-		.from = BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_NEGOTIATING) |
-			BIT(TABLE_LINK_DEGRADED),
+		.from = BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_NEGOTIATING) | BIT(TABLE_LINK_DEGRADED),
 	},
 	[TABLE_LINK_DEGRADED] = { BIT(TABLE_LINK_UP), 0 },
 };
@@ -161,6 +166,17 @@ int link_progress(struct link *link, enum table_link_state state, const char *ca
 		return -EPROTO;
 	link_enter(link, state, TABLE_REASON_NONE, cause);
 	return 0;
+}
+
+void link_wait(struct link *link, enum table_link_state state, enum table_link_reason reason,
+	const char *cause)
+{
+	if (link->state < state)
+		link_enter(link, state, reason, cause);
+	else
+		link_progress(link, link->state, cause);
+	link->reason = reason;
+	event_del(link->timer);
 }
 
 void link_signal(struct link *link, const struct link_signal *signal)
@@ -334,6 +350,14 @@ static void go_down(struct link *link, enum table_link_reason reason, const char
 	try_in(link, ladder_pause_ms(&link->ladder, stack_random()));
 	if (link->driver->device && reason == TABLE_REASON_DEVICE)
 		device_watch_start(&link->watch, link->driver->device(link));
+}
+
+void link_hasten(struct link *link)
+{
+	if (link->state != TABLE_LINK_DOWN || link->retry_ns == 0)
+		return;
+	ladder_hurry(&link->ladder);
+	try_in(link, HASTEN_MS);
 }
 
 static void give_up(struct link *link, enum table_link_reason reason, const char *cause)

@@ -100,6 +100,9 @@ const struct link_log *link_log_of(const struct link *link);
 void link_follow(struct link *link, struct link_follower *follower);
 void link_unfollow(struct link_follower *follower);
 
+/* Bits of CAP_ of capabilities(7) that the link must be opened with. */
+uint32_t link_capabilities(const struct link *link);
+
 const char *link_name(const struct link *link);
 enum table_link_state link_state(const struct link *link);
 /* Process id of the helper, 0 if there is none. */

@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 static const struct link_driver *const drivers[] = {
 	&modem_driver,
+	&packet_driver,
 	&slirp_driver,
 	&tun_driver,
 };
@@ -88,6 +90,11 @@ int link_parse_list(const char *list, int (*item)(const char *text, void *arg), 
 	}
 }
 
+bool link_is_interface_name(const char *text)
+{
+	return *text && strlen(text) < IFNAMSIZ && !strpbrk(text, "/% \t:");
+}
+
 static int set_mtu(struct link *link, const char *value, char *error, size_t size)
 {
 	long mtu;
@@ -154,6 +161,63 @@ static int set_power_script(struct link *link, const char *value, char *error, s
 	return 0;
 }
 
+int link_set_address(struct link *link, const char *value, char *error, size_t size)
+{
+	struct address a;
+
+	if (link_parse_prefix(&a, value) != 0 || a.family != ADDRESS_IPV4 || address_is_any(&a)) {
+		snprintf(error, size, "address is IPv4 with prefix, such as 192.0.2.2/24");
+		return -EINVAL;
+	}
+	link->configured.address4 = a;
+	return 0;
+}
+
+static int add_address6(const char *text, void *arg)
+{
+	struct link_parameters *p = arg;
+	struct address a;
+
+	if (p->n_addresses6 == TABLE_LINK_ADDRESSES6)
+		return -EINVAL;
+	if (link_parse_prefix(&a, text) != 0 || a.family != ADDRESS_IPV6 || address_is_any(&a) ||
+		address_is_multicast(&a) || address_is_link_local(&a))
+		return -EINVAL;
+	p->addresses6[p->n_addresses6++] = a;
+	return 0;
+}
+
+int link_set_address6(struct link *link, const char *value, char *error, size_t size)
+{
+	struct link_parameters parsed = { 0 };
+
+	if (link_parse_list(value, add_address6, &parsed) != 0) {
+		snprintf(error, size,
+			"address6 is a list of up to %d IPv6 addresses with prefix, such as "
+			"2001:db8::2/64",
+			TABLE_LINK_ADDRESSES6);
+		return -EINVAL;
+	}
+	memcpy(link->configured.addresses6, parsed.addresses6, sizeof(parsed.addresses6));
+	link->configured.n_addresses6 = parsed.n_addresses6;
+	return 0;
+}
+
+int link_set_gateway(struct link *link, const char *value, char *error, size_t size)
+{
+	struct address a;
+
+	if (address_parse_ip(&a, value) != 0) {
+		snprintf(error, size, "gateway is an IP address");
+		return -EINVAL;
+	}
+	if (a.family == ADDRESS_IPV4)
+		link->configured.gateway4 = a;
+	else
+		link->configured.gateway6 = a;
+	return 0;
+}
+
 const struct link_key link_common_keys[] = {
 	{ "dns", set_dns },
 	{ "metric", set_metric },
@@ -184,7 +248,7 @@ static int set_driver(struct link *link, const char *value, char *error, size_t 
 	if (link->driver)
 		snprintf(error, size, "the link's driver is %s already", link->driver->name);
 	else
-		snprintf(error, size, "driver is one of: modem, slirp, tun");
+		snprintf(error, size, "driver is one of: modem, packet, slirp, tun");
 	return -EINVAL;
 }
 
@@ -220,8 +284,13 @@ int link_set(struct link *link, const char *key, const char *value, char *error,
 int link_check(const struct link *link, char *error, size_t size)
 {
 	if (!link->driver) {
-		snprintf(error, size, "the link has no driver = modem, slirp or tun");
+		snprintf(error, size, "the link has no driver = modem, packet, slirp or tun");
 		return -EINVAL;
 	}
 	return link->driver->check ? link->driver->check(link, error, size) : 0;
+}
+
+uint32_t link_capabilities(const struct link *link)
+{
+	return link->driver ? link->driver->capabilities : 0;
 }

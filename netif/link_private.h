@@ -84,6 +84,8 @@ struct link_key {
 struct link_driver {
 	const char *name;
 	enum ipif_framing framing;
+	/* Bits of CAP_ of capabilities(7): what opening its devices needs. */
+	uint32_t capabilities;
 	/* The last one's name is NULL. */
 	const struct link_key *keys;
 	/* Of the driver's own struct, zeroed at first. */
@@ -111,6 +113,7 @@ struct link_driver {
 };
 
 extern const struct link_driver modem_driver;
+extern const struct link_driver packet_driver;
 extern const struct link_driver tun_driver;
 extern const struct link_driver slirp_driver;
 
@@ -171,6 +174,17 @@ struct link {
  * no way leads there from the state it is in.
  */
 int link_progress(struct link *link, enum table_link_state state, const char *cause);
+
+/*
+ * The link waits for something that the driver will notice: @state, opening,
+ * sim, registering or dialing, has no deadline meanwhile. A state that comes
+ * later is not left for it.
+ */
+void link_wait(struct link *link, enum table_link_state state, enum table_link_reason reason,
+	const char *cause);
+
+/* What was in the way of the next try is gone: it need not wait any longer. */
+void link_hasten(struct link *link);
 
 void link_signal(struct link *link, const struct link_signal *signal);
 
@@ -240,5 +254,12 @@ int link_parse_prefix(struct address *a, const char *text);
 int link_parse_list(const char *list, int (*item)(const char *text, void *arg), void *arg);
 
 int link_parse_number(const char *text, long min, long max, long *number);
+
+bool link_is_interface_name(const char *text);
+
+/* Keys of drivers whose addresses may be configured, for their tables. */
+int link_set_address(struct link *link, const char *value, char *error, size_t size);
+int link_set_address6(struct link *link, const char *value, char *error, size_t size);
+int link_set_gateway(struct link *link, const char *value, char *error, size_t size);
 
 #endif

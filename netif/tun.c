@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static int set_device(struct link *link, const char *value, char *error, size_t 
 {
 	struct tun *tun = link->driver_state;
 
-	if (!*value || strlen(value) >= IFNAMSIZ || strpbrk(value, "/% \t:")) {
+	if (!link_is_interface_name(value)) {
 		snprintf(error, size, "device is the name of an interface, at most %d characters",
 			IFNAMSIZ - 1);
 		return -EINVAL;
@@ -58,68 +59,11 @@ static int set_device(struct link *link, const char *value, char *error, size_t 
 	return 0;
 }
 
-static int set_address(struct link *link, const char *value, char *error, size_t size)
-{
-	struct address a;
-
-	if (link_parse_prefix(&a, value) != 0 || a.family != ADDRESS_IPV4 || address_is_any(&a)) {
-		snprintf(error, size, "address is IPv4 with prefix, such as 192.0.2.2/24");
-		return -EINVAL;
-	}
-	link->configured.address4 = a;
-	return 0;
-}
-
-static int add_address6(const char *text, void *arg)
-{
-	struct link_parameters *p = arg;
-	struct address a;
-
-	if (p->n_addresses6 == TABLE_LINK_ADDRESSES6)
-		return -EINVAL;
-	if (link_parse_prefix(&a, text) != 0 || a.family != ADDRESS_IPV6 || address_is_any(&a) ||
-		address_is_multicast(&a) || address_is_link_local(&a))
-		return -EINVAL;
-	p->addresses6[p->n_addresses6++] = a;
-	return 0;
-}
-
-static int set_address6(struct link *link, const char *value, char *error, size_t size)
-{
-	struct link_parameters parsed = { 0 };
-
-	if (link_parse_list(value, add_address6, &parsed) != 0) {
-		snprintf(error, size,
-			"address6 is a list of up to %d IPv6 addresses with prefix, such as "
-			"2001:db8::2/64",
-			TABLE_LINK_ADDRESSES6);
-		return -EINVAL;
-	}
-	memcpy(link->configured.addresses6, parsed.addresses6, sizeof(parsed.addresses6));
-	link->configured.n_addresses6 = parsed.n_addresses6;
-	return 0;
-}
-
-static int set_gateway(struct link *link, const char *value, char *error, size_t size)
-{
-	struct address a;
-
-	if (address_parse_ip(&a, value) != 0) {
-		snprintf(error, size, "gateway is an IP address");
-		return -EINVAL;
-	}
-	if (a.family == ADDRESS_IPV4)
-		link->configured.gateway4 = a;
-	else
-		link->configured.gateway6 = a;
-	return 0;
-}
-
 static const struct link_key keys[] = {
-	{ "address", set_address },
-	{ "address6", set_address6 },
+	{ "address", link_set_address },
+	{ "address6", link_set_address6 },
 	{ "device", set_device },
-	{ "gateway", set_gateway },
+	{ "gateway", link_set_gateway },
 	{ NULL, NULL },
 };
 
@@ -245,6 +189,7 @@ static void tun_close(struct link *link)
 const struct link_driver tun_driver = {
 	.name = "tun",
 	.framing = IPIF_FRAMING_RAW,
+	.capabilities = 1 << CAP_NET_ADMIN,
 	.keys = keys,
 	.state_size = sizeof(struct tun),
 	.check = check,
