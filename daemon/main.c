@@ -12,6 +12,7 @@
 #include "daemon/rights.h"
 #include "daemon/supervisor.h"
 #include "daemon/usocketd.h"
+#include "netif/link.h"
 #include "netif/log.h"
 
 #include <errno.h>
@@ -237,6 +238,15 @@ static int start(struct app *app)
 	return r;
 }
 
+static uint32_t link_rights(const struct usocketd *daemon)
+{
+	uint32_t rights = 0;
+
+	for (uint32_t i = 0; i < daemon->n_links; i++)
+		rights |= link_capabilities(daemon->links[i]);
+	return rights;
+}
+
 static int serve(struct app *app)
 {
 	const char *place =
@@ -244,7 +254,7 @@ static int serve(struct app *app)
 	int r = start(app);
 
 	if (r == 0) {
-		rights_drop();
+		rights_drop(link_rights(&app->daemon));
 		supervisor_tell_ready();
 		log_notice("usocketd %s is ready at %s", PACKAGE_VERSION, place);
 		r = event_base_dispatch(app->daemon.base) < 0 ? -EIO : 0;

@@ -28,14 +28,17 @@
 
 static const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
 
-static const unsigned int kept[] = {
-	CAP_NET_ADMIN,	      /* TUN devices */
-	CAP_NET_RAW,	      /* packet sockets */
-	CAP_NET_BIND_SERVICE, /* forwarded ports of the host below 1024 */
-	CAP_SETUID,	      /* a helper leaves root */
-	CAP_SETGID,
-	CAP_SETPCAP,
-	CAP_KILL, /* and is ended then */
+static const struct {
+	unsigned int capability;
+	bool by_links; /* only if one of them needs it */
+} kept[] = {
+	{ CAP_NET_ADMIN, true },	 /* TUN devices */
+	{ CAP_NET_RAW, true },		 /* packet sockets */
+	{ CAP_NET_BIND_SERVICE, false }, /* forwarded ports of the host below 1024 */
+	{ CAP_SETUID, false },		 /* a helper leaves root */
+	{ CAP_SETGID, false },
+	{ CAP_SETPCAP, false },
+	{ CAP_KILL, false }, /* and is ended then */
 };
 
 /* The kernel refuses a higher hard limit to all but CAP_SYS_RESOURCE. */
@@ -75,7 +78,15 @@ void rights_keep_from_helpers(void)
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
-void rights_drop(void)
+/* One that the daemon has, and has a use for. */
+static bool is_kept(size_t i, uint32_t links)
+{
+	if (kept[i].by_links && !(links & 1u << kept[i].capability))
+		return false;
+	return capng_have_capability(CAPNG_PERMITTED, kept[i].capability);
+}
+
+void rights_drop(uint32_t links)
 {
 	bool keep[sizeof(kept) / sizeof(kept[0])];
 
@@ -88,11 +99,11 @@ void rights_drop(void)
 	if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
 		return;
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		keep[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
+		keep[i] = is_kept(i, links);
 	capng_clear(CAPNG_SELECT_CAPS);
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		if (keep[i])
-			capng_update(CAPNG_ADD, sets, kept[i]);
+			capng_update(CAPNG_ADD, sets, kept[i].capability);
 	}
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
 		log_warning("capabilities cannot be given up");

@@ -5,6 +5,8 @@
 #ifndef DAEMON_RIGHTS_H
 #define DAEMON_RIGHTS_H
 
+#include <stdint.h>
+
 struct config;
 
 /*
@@ -17,9 +19,10 @@ void rights_raise_limits(const struct config *config);
 void rights_keep_from_helpers(void);
 
 /*
- * Gives up, for good, all that the daemon does not need once it runs. What
- * cannot be given up is logged; it is no reason not to serve.
+ * Gives up, for good, all that the daemon does not need once it runs. @links:
+ * bits of the capabilities that its links need. What cannot be given up is
+ * logged; it is no reason not to serve.
  */
-void rights_drop(void);
+void rights_drop(uint32_t links);
 
 #endif
