@@ -163,7 +163,8 @@ static int spawn(pid_t *pid, const char *const argv[], int output)
 	posix_spawnattr_setflags(&attributes,
 		POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	if (!error)
-		error = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
+		error = posix_spawnp(pid, argv[0], &actions, &attributes,
+			(char *const *)argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	return error;

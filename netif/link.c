@@ -45,7 +45,7 @@
 /* From the end of the packets' pair to that of its helper. */
 #define VERDICT_MS 200
 /* However often an interface comes and goes, it is tried no faster. */
-#define HASTEN_MS 100
+#define HASTEN_MS  100
 
 #define BIT(state) (1u << (state))
 

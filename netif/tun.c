@@ -80,7 +80,8 @@ static int check(const struct link *link, char *error, size_t size)
 static void fail_open(struct link *link, int error)
 {
 	if (error == EACCES || error == EPERM)
-		link_fail(link, TABLE_REASON_SYSTEM, "%s is not permitted: run with CAP_NET_ADMIN", TUN_PATH);
+		link_fail(link, TABLE_REASON_SYSTEM,
+			"%s is not permitted: run with CAP_NET_ADMIN", TUN_PATH);
 	else if (error == ENOENT || error == ENODEV || error == ENXIO)
 		link_fail(link, TABLE_REASON_SYSTEM, "%s is not there: modprobe tun", TUN_PATH);
 	else
@@ -92,10 +93,12 @@ static void fail_attach(struct link *link, int error)
 	const char *device = device_of(link);
 
 	if (error == EPERM)
-		link_fail(link, TABLE_REASON_SYSTEM, "%s: needs CAP_NET_ADMIN, or: ip tuntap add %s mode tun user USER",
+		link_fail(link, TABLE_REASON_SYSTEM,
+			"%s: needs CAP_NET_ADMIN, or: ip tuntap add %s mode tun user USER",
 			device, device);
 	else if (error == EBUSY)
-		link_fail(link, TABLE_REASON_DEVICE_BUSY, "%s is in use by another process", device);
+		link_fail(link, TABLE_REASON_DEVICE_BUSY, "%s is in use by another process",
+			device);
 	else if (error == EINVAL)
 		link_fail(link, TABLE_REASON_CONFIGURATION, "%s is not a TUN device", device);
 	else
@@ -159,7 +162,8 @@ static bool prepare_device(struct link *link, uint32_t mtu)
 	error = ensure_up(sock, &request);
 	close(sock);
 	if (error)
-		link_fail(link, TABLE_REASON_DEVICE, "%s is down: ip link set %s up", device_of(link), device_of(link));
+		link_fail(link, TABLE_REASON_DEVICE, "%s is down: ip link set %s up",
+			device_of(link), device_of(link));
 	return error == 0;
 }
 

@@ -174,6 +174,7 @@ static void count_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const
 START_TEST(ipif_offloaded_packet_gets_its_checksum)
 {
 	/* NEEDS_CSUM, start, offset: native numbers. */
+	static const uint8_t pseudo[] = { 10, 0, 2, 2, 10, 0, 2, 15, 0, 17, 0, 12 };
 	uint8_t message[64] = { 1 }, udp[12] = { 0x0f, 0xa0, 0, 53, 0, 12, [8] = 'd' };
 	struct ipif_format format = { .framing = IPIF_FRAMING_RAW, .interface = 1 };
 	struct udp_pcb *pcb = udp_new();
@@ -191,7 +192,7 @@ START_TEST(ipif_offloaded_packet_gets_its_checksum)
 	ck_assert_int_eq(ipif_attach(&ipif, pair[1]), 0);
 	netif_set_link_up(&ipif.netif);
 	/* The pseudo header's sum. */
-	put16(udp + 6, 0xffff & ~internet_sum((uint8_t[]){ 10, 0, 2, 2, 10, 0, 2, 15, 0, 17, 0, 12 }, 12, 0));
+	put16(udp + 6, 0xffff & ~internet_sum(pseudo, sizeof(pseudo), 0));
 	memcpy(message + 6, at, sizeof(at));
 	len = 10 + make_ip4(message + 10, 17, peer, us, udp, sizeof(udp));
 	wire_send(message, len);

@@ -31,14 +31,19 @@ static int parse(struct router_advert *advert, const char *text)
 	return r;
 }
 
+#define SOURCE	 "0101525500000002"
+#define LINK_DNS DNS("fe800000 00000000 00000000 00000001")
+#define EVERYTHING                                       \
+	SOURCE PREFIX("40", "c0", HOUR, "00000708", NET) \
+	MTU LINK_DNS
+
 START_TEST(advert_with_everything_is_read)
 {
 	struct router_advert a;
 	static const uint8_t net[16] = { 0x20, 1, 0x0d, 0xb8, 0, 1, 0, 2 };
 	static const uint8_t dns[16] = { 0xfe, 0x80, [15] = 1 };
 
-	ck_assert_int_eq(parse(&a, HEADER("08", "0708") "0101525500000002" PREFIX("40", "c0", HOUR, "00000708", NET) MTU DNS("fe800000 00000000 00000000 00000001")),
-		0);
+	ck_assert_int_eq(parse(&a, HEADER("08", "0708") EVERYTHING), 0);
 	ck_assert_uint_eq(a.lifetime_s, 1800);
 	ck_assert_int_eq(a.preference, 1);
 	ck_assert_uint_eq(a.mtu, 1400);
