@@ -181,7 +181,7 @@ void call_end(struct call *call)
 	call->channel = NULL;
 	path_clear(call->received);
 	event_del(call->advert);
-	contexts_deactivate(call->modem, "NW PDN DEACT");
+	contexts_deactivate(call->modem, "ME PDN DEACT");
 }
 
 struct channel *call_channel(const struct call *call)

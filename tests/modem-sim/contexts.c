@@ -265,13 +265,13 @@ static int set_reporting(struct channel *channel, const char *args)
 	return END_OK;
 }
 
+/* Nothing but OK if there was no refusal with a cause. */
 static int tell_cause(struct channel *channel, const char *args)
 {
 	static const struct {
 		int cause;
 		const char *text;
 	} texts[] = {
-		{ 0, "No cause information available" },
 		{ CAUSE_UNKNOWN_APN, "Missing or unknown APN" },
 		{ CAUSE_UNKNOWN_TYPE, "Unknown PDP address or PDP type" },
 		{ CAUSE_NOT_SUPPORTED, "Service option not supported" },

@@ -60,6 +60,14 @@ static int do_carrier(struct modem *modem, const char *args)
 	return 0;
 }
 
+static int do_detach(struct modem *modem, const char *args)
+{
+	(void)args;
+	contexts_deactivate(modem, "NW PDN DEACT");
+	modem_lose_carrier(modem);
+	return 0;
+}
+
 static int do_dial(struct modem *modem, const char *args)
 {
 	bool is_on;
@@ -259,6 +267,7 @@ static const struct {
 	{ "announce", "LINE", do_announce, "an unsolicited line, now" },
 	{ "auth", "on|off", do_auth, "off: user and password are refused" },
 	{ "carrier", "", do_carrier, "is lost: NO CARRIER" },
+	{ "detach", "", do_detach, "the network deactivates all contexts" },
 	{ "dial", "on|off", do_dial, "off: calls end with NO CARRIER" },
 	{ "drop", "on|off", do_drop, "on: PPP stays, but no IP packet passes" },
 	{ "echo", "on|off", do_echo, "of commands" },

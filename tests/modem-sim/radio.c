@@ -107,7 +107,7 @@ int radio_set_functionality(struct modem *modem, enum radio_functionality functi
 	modem->radio.functionality = functionality;
 	if (functionality != RADIO_FULL) {
 		modem_lose_carrier(modem);
-		contexts_deactivate(modem, "NW PDN DEACT");
+		contexts_deactivate(modem, "ME PDN DEACT");
 		radio_update(modem);
 	} else if (!was_on) {
 		search(modem);
