@@ -378,6 +378,9 @@ static void on_ready(struct link *link, const ush_HelperReady *ready)
 		return;
 	}
 	pdp_type_granted(&modem->type);
+	/* The same the next time, so that IPv6 addresses stay what they were. */
+	if (ready->interface_id)
+		modem->bearer.interface_id = ready->interface_id;
 	modem->packets = -1;
 	link_ready(link, fd, &p);
 }

@@ -154,7 +154,8 @@ static void on_ppp_up(const struct pppline_addresses *a, void *arg)
 	ready->router_advertisements = a->interface_id != 0;
 	ready->interface_id = a->interface_id;
 	for (int i = 0; i < 2; i++) {
-		if (a->dns4[i])
+		/* Some networks give the same one twice. */
+		if (a->dns4[i] && (i == 0 || a->dns4[i] != a->dns4[0]))
 			put_address(&ready->dns[ready->dns_count++], a->dns4[i]);
 	}
 	if (call->state == CALL_NEGOTIATE) {
@@ -193,6 +194,7 @@ void call_enter_negotiate(struct call *call)
 		.password = b->password,
 		.ip4 = strcmp(b->type, "IPV6") != 0,
 		.ip6 = strcmp(b->type, "IP") != 0,
+		.interface_id = b->interface_id,
 		.pap = b->pap,
 		.chap = b->chap,
 	};

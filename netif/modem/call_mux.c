@@ -102,10 +102,13 @@ void call_on_mux(struct call *call, const struct at_result *result)
 {
 	if (result->status == AT_OK) {
 		call_pause(call, CALL_MUX_OPEN, SWITCH_MS);
+	} else if (result->status == AT_TIMEOUT) {
+		/* It may multiplex by now. */
+		call_enter(call, CALL_MUX_LEAVE);
 	} else if (++call->n_mux_tries < N_N1_TRIES) {
 		call_enter(call, CALL_MUX);
 	} else {
-		go_on_without(call, result->text[0] ? result->text : "no answer");
+		go_on_without(call, result->text);
 		call_enter(call, CALL_CONTROL_ECHO);
 	}
 }
@@ -233,7 +236,7 @@ void call_mux_free(struct call *call)
 	call->mux = NULL;
 }
 
-/* It said OK and did not multiplex: back to AT, whatever it does now. */
+/* It does not multiplex as it should: back to AT, whatever it does now. */
 void call_enter_mux_leave(struct call *call)
 {
 	uint8_t frames[CMUX_CLOSE_DOWN_SIZE];

@@ -7,7 +7,9 @@
  * commands and the family's. Looks follow each other while the modem is not
  * registered, once a second; while the call is up there is one at the
  * configured pace, if commands have a channel. What a look has found is told to
- * the daemon if it is another than before; so is what comes unsolicited.
+ * the daemon if it is another than before; so is what comes unsolicited. What
+ * the modem does not know is asked for once: a plain ERROR, since +CME ERROR has
+ * causes that pass.
  *
  * A modem that answers no query any more while packets flow is warned of, not
  * hung up on: PPP has its own ways to know that the line is dead.
@@ -44,6 +46,7 @@ static const struct look_row {
 	{ "AT+CESQ", "+CESQ:", 5000 },
 };
 #define N_LOOKS (sizeof(looks) / sizeof(looks[0]))
+_Static_assert(N_LOOKS + FAMILY_SIGNALS_MAX < 32, "a bit each in looks_refused");
 
 /* For the family's signal commands, which are what follows the table. */
 #define FAMILY_LOOK_MS 5000
@@ -139,6 +142,8 @@ static void on_looked(const struct at_result *result, void *arg)
 		call->registering_ms += timeout_of(call->n_looked);
 	if (call->n_unanswered == UNANSWERED_WARNING)
 		call_say(call, LOG_LEVEL_WARNING, "the modem answers no commands any more");
+	if (result->status == AT_ERROR && result->code == AT_CODE_NONE)
+		call->looks_refused |= 1u << call->n_looked;
 	take_lines(call, result);
 	call->n_looked++;
 	look_next(call);
@@ -180,9 +185,17 @@ static void look_done(struct call *call)
 		call_watch(call);
 }
 
+/* Those that the modem does not know are passed over. */
+static unsigned int next_query(struct call *call)
+{
+	while (call->looks_refused & (1u << call->n_looked))
+		call->n_looked++;
+	return call->n_looked;
+}
+
 static void look_next(struct call *call)
 {
-	unsigned int n = call->n_looked;
+	unsigned int n = next_query(call);
 	struct at_command command = {
 		.timeout_ms = timeout_of(n),
 		.done = on_looked,

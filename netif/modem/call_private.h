@@ -127,6 +127,7 @@ struct call {
 	struct signal_levels levels;
 	char operator[32], operator_id[8];
 	unsigned int n_looked, n_unanswered;
+	uint32_t looks_refused; /* a bit each: the modem does not know them */
 	bool is_looking;
 	ush_HelperSignal told_signal;
 	ush_HelperPlace told_place;

@@ -319,6 +319,11 @@ static void configure_client(struct pppline *line, const struct pppline_config *
 
 	ppp_set_auth(line->pcb, auth, line->user, line->password);
 	ppp_set_usepeerdns(line->pcb, 1);
+	if (config->interface_id) {
+		memcpy(line->pcb->ipv6cp_wantoptions.ourid.e8, &config->interface_id,
+			sizeof(config->interface_id));
+		line->pcb->ipv6cp_wantoptions.opt_local = 1;
+	}
 	/* Some peers offer no address of their own, or 0.0.0.0. */
 	line->pcb->ipcp_wantoptions.accept_remote = 1;
 }

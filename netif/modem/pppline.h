@@ -42,6 +42,7 @@ struct pppline_config {
 	const char *user, *password; /* copied */
 	bool pap, chap;		     /* may be used */
 	bool ip4, ip6;		     /* network protocols to speak; at least one */
+	uint64_t interface_id;	     /* to ask for, as it was before; 0: any */
 	/* For the side that answers the call: its address, the caller's, DNS. */
 	bool is_server;
 	struct pppline_addresses addresses; /* ip4: the server's, peer4: the caller's */
