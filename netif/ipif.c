@@ -290,12 +290,19 @@ static bool divert(struct netif *netif, const struct pbuf *p, struct netif *owne
 	return false;
 }
 
+static void note_sent(struct ipif *ipif, const struct pbuf *p)
+{
+	if (ipif->params.sent && ipif->fd >= 0)
+		ipif->params.sent(ipif, p->payload, p->len, ipif->params.arg);
+}
+
 static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {
 	struct ipif *ipif = netif->state;
 
 	if (divert(netif, p, route_owner4(dest)))
 		return ERR_OK;
+	note_sent(ipif, p);
 	if (is_ethernet(ipif) && ipif->fd >= 0)
 		return etharp_output(netif, p, dest);
 	return send_message(ipif, p);
@@ -307,6 +314,7 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest
 
 	if (divert(netif, p, route_owner6(dest)))
 		return ERR_OK;
+	note_sent(ipif, p);
 	if (is_ethernet(ipif) && ipif->fd >= 0)
 		return ethip6_output(netif, p, route_next_hop6(netif, dest));
 	return send_message(ipif, p);
@@ -328,6 +336,16 @@ static void count_received(struct ipif *ipif, enum table_drop drop, size_t len)
 	ipif->counters.packets_received++;
 	ipif->counters.bytes_received += len;
 	note_movement(ipif);
+}
+
+static enum table_drop take_packet(struct ipif *ipif, const uint8_t *packet, size_t len,
+	const struct ingress_source *source)
+{
+	enum table_drop drop = input_packet(&ipif->netif, packet, len, source);
+
+	if (drop == INGRESS_ACCEPTED && ipif->params.received)
+		ipif->params.received(ipif, packet, len, ipif->params.arg);
+	return drop;
 }
 
 static enum table_drop take_arp(struct ipif *ipif, const uint8_t *arp, size_t len)
@@ -354,7 +372,7 @@ static void take_frame(struct ipif *ipif, const uint8_t *frame, size_t len,
 	if (drop == INGRESS_ACCEPTED && kind == INGRESS_FRAME_ARP)
 		drop = take_arp(ipif, payload, len - INGRESS_ETHERNET_HEADER);
 	else if (drop == INGRESS_ACCEPTED)
-		drop = input_packet(&ipif->netif, payload, len - INGRESS_ETHERNET_HEADER, source);
+		drop = take_packet(ipif, payload, len - INGRESS_ETHERNET_HEADER, source);
 	count_received(ipif, drop, len);
 }
 
@@ -367,7 +385,7 @@ static void take_message(struct ipif *ipif, uint8_t *message, size_t len)
 		take_frame(ipif, message, len, &source);
 		return;
 	}
-	drop = input_packet(&ipif->netif, message, len, &source);
+	drop = take_packet(ipif, message, len, &source);
 	count_received(ipif, drop, len);
 }
 

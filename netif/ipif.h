@@ -44,12 +44,19 @@ struct ipif_format {
 	int interface;
 };
 
+/*
+ * An IP packet has come in, or is going out by the descriptor; what is at
+ * @packet may be the beginning of it only. The callee may send.
+ */
+typedef void (*ipif_packet_fn)(struct ipif *ipif, const uint8_t *packet, size_t len, void *arg);
+
 struct ipif_params {
 	struct event_base *base;
 	struct ipif_format format;
 	uint16_t mtu;
 	ipif_lost_fn lost;
 	ipif_moved_fn moved;
+	ipif_packet_fn received, sent; /* may be NULL */
 	void *arg;
 };
 

@@ -2,9 +2,8 @@
 /*
  * Theory of operation
  *
- * A link is a small state machine around a driver. link_enter() is the only
- * writer of its state; it checks that the step is allowed, logs it, and arms
- * the state's deadline. Drivers report by link_progress(), link_ready() and
+ * A link is a small state machine around a driver; its states are link_state.c's,
+ * what happens in them is here. Drivers report by link_progress(), link_ready() and
  * link_fail(); whatever fails ends in down, from where the next try starts by
  * itself, after a pause and with a step that ladder.c chooses. The step power is
  * taken here, by the script, before the driver is opened; the others are the
@@ -45,37 +44,7 @@
 /* From the end of the packets' pair to that of its helper. */
 #define VERDICT_MS 200
 /* However often an interface comes and goes, it is tried no faster. */
-#define HASTEN_MS  100
-
-#define BIT(state) (1u << (state))
-
-/* Entered from these states only; in it no longer than this (0: no limit). */
-static const struct state_row {
-	unsigned int from;
-	uint32_t deadline_ms;
-} state_rows[] = {
-	/* Any failure. */
-	[TABLE_LINK_DOWN] = { ~0u, 0 },
-	/* The driver was told to open. */
-	[TABLE_LINK_OPENING] = { BIT(TABLE_LINK_DOWN), 120000 },
-	/* Modems only: the helper has deadlines of its own, these are above them. */
-	[TABLE_LINK_SIM] = { BIT(TABLE_LINK_OPENING), 60000 },
-	[TABLE_LINK_REGISTERING] = { BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_SIM), 240000 },
-	[TABLE_LINK_DIALING] = { BIT(TABLE_LINK_REGISTERING), 200000 },
-	/* The helper runs and has been told what to do; PPP talks to its peer. */
-	[TABLE_LINK_NEGOTIATING] = {
-		.from = BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_REGISTERING) |
-			BIT(TABLE_LINK_DIALING),
-		.deadline_ms = 90000,
-	},
-	/* Packets flow. */
-	[TABLE_LINK_UP] = {
-		.from = BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_NEGOTIATING) | BIT(TABLE_LINK_DEGRADED),
-	},
-	[TABLE_LINK_DEGRADED] = { BIT(TABLE_LINK_UP), 0 },
-};
-_Static_assert(sizeof(state_rows) / sizeof(state_rows[0]) == TABLE_LINK_STATE_COUNT,
-	"one row a state");
+#define HASTEN_MS 100
 
 static const struct link_signal no_signal = {
 	.rssi_dbm = TABLE_SIGNAL_UNKNOWN,
@@ -97,97 +66,17 @@ static const struct table_modem no_modem = {
 	.cell_id = TABLE_MODEM_UNKNOWN,
 };
 
-static void timer_in(struct event *timer, uint32_t delay_ms)
-{
-	struct timeval t = {
-		.tv_sec = (time_t)(delay_ms / 1000),
-		.tv_usec = (suseconds_t)(delay_ms % 1000) * 1000,
-	};
-
-	event_add(timer, &t);
-}
-
-static void notify_soon(struct link *link)
-{
-	timer_in(link->notify, 0);
-}
-
-static void log_step(struct link *link, enum table_link_state from)
-{
-	/* Tries are told once they have led somewhere. */
-	enum log_level level = LOG_LEVEL_NOTICE;
-
-	if (link->state >= TABLE_LINK_OPENING && link->state <= TABLE_LINK_NEGOTIATING)
-		level = LOG_LEVEL_INFO;
-	link_note(link, level, "%s -> %s (%s)", table_link_state_name(from),
-		table_link_state_name(link->state), link->cause);
-}
-
-static bool is_up(const struct link *link)
-{
-	return link->state == TABLE_LINK_UP || link->state == TABLE_LINK_DEGRADED;
-}
-
-static void link_enter(struct link *link, enum table_link_state state,
-	enum table_link_reason reason, const char *cause)
-{
-	const struct state_row *row = &state_rows[state];
-	enum table_link_state from = link->state;
-
-	assert(row->from & BIT(from));
-	link->state = state;
-	link->since_ns = stack_now_ns();
-	link->reason = reason;
-	snprintf(link->cause, sizeof(link->cause), "%s", cause);
-	log_step(link, from);
-	event_del(link->timer);
-	if (row->deadline_ms)
-		timer_in(link->timer, row->deadline_ms);
-	link->route.is_waiting = !is_up(link);
-	link->route.is_degraded = state == TABLE_LINK_DEGRADED;
-	route_update();
-	notify_soon(link);
-}
-
 /* ---- what drivers call -------------------------------------------------------- */
-
-int link_progress(struct link *link, enum table_link_state state, const char *cause)
-{
-	if (state == link->state) {
-		if (strcmp(cause, link->cause) == 0)
-			return 0;
-		snprintf(link->cause, sizeof(link->cause), "%s", cause);
-		link_note(link, LOG_LEVEL_INFO, "%s (%s)", table_link_state_name(state), cause);
-		notify_soon(link);
-		return 0;
-	}
-	if (state <= TABLE_LINK_OPENING || state > TABLE_LINK_NEGOTIATING ||
-		!(state_rows[state].from & BIT(link->state)))
-		return -EPROTO;
-	link_enter(link, state, TABLE_REASON_NONE, cause);
-	return 0;
-}
-
-void link_wait(struct link *link, enum table_link_state state, enum table_link_reason reason,
-	const char *cause)
-{
-	if (link->state < state)
-		link_enter(link, state, reason, cause);
-	else
-		link_progress(link, link->state, cause);
-	link->reason = reason;
-	event_del(link->timer);
-}
 
 void link_signal(struct link *link, const struct link_signal *signal)
 {
 	link->signal = *signal;
-	notify_soon(link);
+	link_notify_soon(link);
 }
 
 void link_modem_changed(struct link *link)
 {
-	notify_soon(link);
+	link_notify_soon(link);
 }
 
 static void come_up(struct link *link)
@@ -200,6 +89,7 @@ static void come_up(struct link *link)
 	link->n_opens++;
 	link->up_ns = stack_now_ns();
 	ladder_accepted(&link->ladder);
+	link_health_begin(link);
 	link_enter(link, TABLE_LINK_UP, TABLE_REASON_NONE, cause);
 }
 
@@ -208,11 +98,11 @@ static void update(struct link *link)
 {
 	link_apply(link);
 	if (link_has_address(link)) {
-		if (is_up(link))
-			notify_soon(link);
+		if (link_is_up(link))
+			link_notify_soon(link);
 		else
 			come_up(link);
-	} else if (is_up(link)) {
+	} else if (link_is_up(link)) {
 		link_fail(link, TABLE_REASON_ADDRESS, "the last address has expired");
 	} else if (link->state != TABLE_LINK_NEGOTIATING) {
 		link_enter(link, TABLE_LINK_NEGOTIATING, TABLE_REASON_NONE,
@@ -302,6 +192,7 @@ static void close_driver(struct link *link)
 {
 	power_free(link->power);
 	link->power = NULL;
+	link_health_end(link);
 	autoconf_stop(&link->autoconf);
 	ipif_detach(&link->ipif);
 	route_update();
@@ -317,7 +208,7 @@ static void close_driver(struct link *link)
 static void try_in(struct link *link, uint32_t delay_ms)
 {
 	link->retry_ns = stack_now_ns() + (uint64_t)delay_ms * 1000000;
-	timer_in(link->timer, delay_ms);
+	link_timer_in(link->timer, delay_ms);
 }
 
 static void try_never(struct link *link)
@@ -329,7 +220,8 @@ static void try_never(struct link *link)
 /* What was wrong before a time of service has nothing to do with this. */
 static void note_failure(struct link *link, enum table_link_reason reason)
 {
-	if (is_up(link) && stack_now_ns() - link->up_ns >= STABLE_NS)
+	if (link_is_up(link) && stack_now_ns() - link->up_ns >= STABLE_NS &&
+		(reason != TABLE_REASON_NO_DATA || link_health_has_proof(link)))
 		ladder_reset(&link->ladder);
 	ladder_failed(&link->ladder, reason);
 }
@@ -380,7 +272,7 @@ void link_fail(struct link *link, enum table_link_reason reason, const char *for
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	was_up = is_up(link);
+	was_up = link_is_up(link);
 	note_failure(link, reason);
 	if (ladder_is_at_end(&link->ladder)) {
 		snprintf(cause, sizeof(cause), "refused %u times: %.70s",
@@ -397,6 +289,16 @@ void link_refuse(struct link *link, enum table_link_reason reason, const char *c
 {
 	note_failure(link, reason);
 	give_up(link, reason, cause);
+}
+
+void link_degrade(struct link *link, const char *cause)
+{
+	link_enter(link, TABLE_LINK_DEGRADED, TABLE_REASON_NO_DATA, cause);
+}
+
+void link_recover(struct link *link)
+{
+	link_enter(link, TABLE_LINK_UP, TABLE_REASON_NONE, "data passes again");
 }
 
 /* ---- events ------------------------------------------------------------------- */
@@ -468,6 +370,14 @@ static void on_appeared(void *arg)
 	try_in(link, 0);
 }
 
+static void fail_without_data(struct link *link)
+{
+	char cause[TABLE_CAUSE_MAX];
+
+	health_describe(&link->health.passive, stack_now_ns(), cause, sizeof(cause));
+	link_fail(link, TABLE_REASON_NO_DATA, "%s", cause);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *link = arg;
@@ -476,11 +386,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (link->state == TABLE_LINK_DOWN)
 		begin_try(link);
-	else if (link->state == TABLE_LINK_UP)
+	else if (link_is_up(link) && link->ipif.fd < 0)
 		link_fail(link, TABLE_REASON_HELPER, "the packets' pair was closed");
+	else if (link->state == TABLE_LINK_DEGRADED)
+		fail_without_data(link);
 	else
 		link_fail(link, TABLE_REASON_TIMEOUT, "no success for %u s while %s",
-			state_rows[link->state].deadline_ms / 1000,
+			link_deadline_ms(link->state) / 1000,
 			table_link_state_name(link->state));
 }
 
@@ -508,7 +420,7 @@ static void on_moved(struct ipif *ipif, void *arg)
 	struct link *link = arg;
 
 	(void)ipif;
-	timer_in(link->moved, MOVED_INTERVAL_MS);
+	link_timer_in(link->moved, MOVED_INTERVAL_MS);
 }
 
 static const char *device_error(int error)
@@ -536,7 +448,7 @@ static void on_lost(struct ipif *ipif, int error, void *arg)
 	/* A helper that has died says in a moment how: see helper.c. */
 	ipif_detach(ipif);
 	route_update();
-	timer_in(link->timer, VERDICT_MS);
+	link_timer_in(link->timer, VERDICT_MS);
 }
 
 /* ---- life --------------------------------------------------------------------- */
@@ -590,6 +502,7 @@ static void events_free(struct link *link)
 		*events[i] = NULL;
 	}
 	device_watch_fini(&link->watch);
+	link_health_fini(link);
 }
 
 static int events_new(struct link *link, struct event_base *base)
@@ -598,7 +511,8 @@ static int events_new(struct link *link, struct event_base *base)
 	link->notify = evtimer_new(base, on_notify, link);
 	link->moved = evtimer_new(base, on_moved_interval, link);
 	if (link->timer && link->notify && link->moved &&
-		device_watch_init(&link->watch, base, on_appeared, link) == 0)
+		device_watch_init(&link->watch, base, on_appeared, link) == 0 &&
+		link_health_init(link, base) == 0)
 		return 0;
 	events_free(link);
 	return -ENOMEM;
@@ -622,6 +536,8 @@ static int netif_start(struct link *link, struct event_base *base)
 		.mtu = (uint16_t)(link->configured.mtu ? link->configured.mtu : LINK_MTU_DEFAULT),
 		.lost = on_lost,
 		.moved = on_moved,
+		.received = link_health_received,
+		.sent = link_health_sent,
 		.arg = link,
 	};
 	int error;
@@ -669,8 +585,8 @@ int link_start(struct link *link, struct event_base *base, link_changed_fn chang
 	snprintf(link->cause, sizeof(link->cause), "not started yet");
 	if (link->driver->init)
 		link->driver->init(link);
-	notify_soon(link);
-	timer_in(link->timer, 0);
+	link_notify_soon(link);
+	link_timer_in(link->timer, 0);
 	return 0;
 }
 

@@ -218,11 +218,68 @@ int link_set_gateway(struct link *link, const char *value, char *error, size_t s
 	return 0;
 }
 
+static int set_health(struct link *link, const char *value, char *error, size_t size)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+		snprintf(error, size, "health is yes or no");
+		return -EINVAL;
+	}
+	link->health.is_set = true;
+	link->health.is_enabled = value[0] == 'y';
+	return 0;
+}
+
+/* "1.2.3.4", "1.2.3.4:80", "2001:db8::1" or "[2001:db8::1]:80" */
+static int parse_target(struct address *a, const char *text)
+{
+	char ip[ADDRESS_TEXT_MAX];
+	const char *colon = strrchr(text, ':');
+	bool has_brackets = text[0] == '[' && colon && colon[-1] == ']';
+	long port = 0;
+
+	if (strlen(text) >= sizeof(ip))
+		return -EINVAL;
+	if (!has_brackets && colon && strchr(text, ':') != colon)
+		colon = NULL;
+	if (colon && link_parse_number(colon + 1, 1, UINT16_MAX, &port) != 0)
+		return -EINVAL;
+	snprintf(ip, sizeof(ip), "%s", text + has_brackets);
+	if (colon)
+		ip[colon - text - 2 * has_brackets] = '\0';
+	if (address_parse_ip(a, ip) != 0 || address_is_any(a) || address_is_multicast(a))
+		return -EINVAL;
+	a->port = (uint16_t)port;
+	return 0;
+}
+
+static int set_probe(struct link *link, const char *value, char *error, size_t size)
+{
+	struct address a;
+
+	if (strcmp(value, "dns") == 0) {
+		link->health.target = LINK_PROBE_DNS;
+		return 0;
+	}
+	if (strcmp(value, "none") == 0) {
+		link->health.target = LINK_PROBE_NONE;
+		return 0;
+	}
+	if (parse_target(&a, value) != 0) {
+		snprintf(error, size, "probe is dns, none or ADDRESS[:PORT], no name");
+		return -EINVAL;
+	}
+	link->health.target = LINK_PROBE_ADDRESS;
+	link->health.address = a;
+	return 0;
+}
+
 const struct link_key link_common_keys[] = {
 	{ "dns", set_dns },
+	{ "health", set_health },
 	{ "metric", set_metric },
 	{ "mtu", set_mtu },
 	{ "power_script", set_power_script },
+	{ "probe", set_probe },
 	{ NULL, NULL },
 };
 

@@ -8,11 +8,13 @@
 #include "netif/autoconf.h"
 #include "netif/device_watch.h"
 #include "netif/ipif.h"
+#include "netif/health.h"
 #include "netif/ladder.h"
 #include "netif/link.h"
 #include "netif/link_log.h"
 #include "netif/log.h"
 #include "netif/power.h"
+#include "netif/probe.h"
 #include "netif/route.h"
 
 #include "proto/address.h"
@@ -104,12 +106,37 @@ struct link_driver {
 	 * step power is taken before open(), by the script.
 	 */
 	enum table_link_step highest_step;
+	/* Whether links are watched for data that does not pass, by default. */
+	bool checks_health;
 	/* Path of the device's node; NULL: not known, or there is none. */
 	const char *(*device)(const struct link *link);
 	/* Hands a command to the modem, see link_at(); NULL: there is none. */
 	int (*at)(struct link *link, const char *command);
 	/* Process id of the helper, 0: none; may be NULL. */
 	int (*pid)(const struct link *link);
+};
+
+/* Whom to ask whether data passes. */
+enum link_probe {
+	LINK_PROBE_DNS,	    /* the link's name servers */
+	LINK_PROBE_ADDRESS, /* by TCP if a port is given, else by ping */
+	LINK_PROBE_NONE,
+};
+
+/* See link_health.c. */
+struct link_health {
+	bool is_set, is_enabled; /* by the configuration */
+	enum link_probe target;
+	struct address address; /* of LINK_PROBE_ADDRESS */
+
+	bool is_on; /* the link is up, and watched */
+	struct health passive;
+	struct probe probe;
+	struct event *timer;   /* suspicion to look into, or an answer that is due */
+	bool is_armed;	       /* the timer */
+	unsigned int n_probes; /* without an answer; 0: no question is out */
+	uint64_t quiet_until_ns;
+	uint32_t pause_s; /* of quiet after the next answer */
 };
 
 extern const struct link_driver modem_driver;
@@ -153,6 +180,8 @@ struct link {
 	char power_script[LINK_PATH_MAX]; /* empty: none */
 	struct power *power;		  /* the script that runs now; NULL: none */
 	struct device_watch watch;	  /* runs while down for want of the device */
+
+	struct link_health health;
 
 	struct ipif ipif;
 	struct route route;
@@ -225,6 +254,51 @@ void link_unapply(struct link *link);
 
 /* True if the link has an address by which others can reach it. */
 bool link_has_address(const struct link *link);
+
+/* ---- link_state.c, for link.c ------------------------------------------------ */
+
+/*
+ * The one way from state to state, or into the same one for another reason. It
+ * must be allowed from the present one.
+ */
+void link_enter(struct link *link, enum table_link_state state, enum table_link_reason reason,
+	const char *cause);
+
+/* How long the state may last; 0: for ever. */
+uint32_t link_deadline_ms(enum table_link_state state);
+
+/* Up or degraded. */
+bool link_is_up(const struct link *link);
+
+/* Has `changed` called from the loop. */
+void link_notify_soon(struct link *link);
+
+void link_timer_in(struct event *timer, uint32_t delay_ms);
+
+/* ---- link.c, for link_health.c ----------------------------------------------- */
+
+/* No data passes a link that is up: it is given up unless some does soon. */
+void link_degrade(struct link *link, const char *cause);
+
+/* Data passes again. */
+void link_recover(struct link *link);
+
+/* ---- link_health.c ----------------------------------------------------------- */
+
+/* Returns 0 or -ENOMEM. */
+int link_health_init(struct link *link, struct event_base *base);
+void link_health_fini(struct link *link);
+
+/* The link has come up, with addresses; it goes down. */
+void link_health_begin(struct link *link);
+void link_health_end(struct link *link);
+
+/* What passes the link: ipif_packet_fn. */
+void link_health_received(struct ipif *ipif, const uint8_t *packet, size_t len, void *arg);
+void link_health_sent(struct ipif *ipif, const uint8_t *packet, size_t len, void *arg);
+
+/* Whether data has passed since the link came up, as far as that is watched. */
+bool link_health_has_proof(const struct link *link);
 
 /* ---- link_note.c ------------------------------------------------------------- */
 

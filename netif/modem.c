@@ -688,6 +688,7 @@ static const char *modem_device(const struct link *link)
 const struct link_driver modem_driver = {
 	.name = "modem",
 	.highest_step = TABLE_STEP_POWER,
+	.checks_health = true,
 	.device = modem_device,
 	.framing = IPIF_FRAMING_RAW,
 	.keys = keys,

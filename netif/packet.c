@@ -663,6 +663,7 @@ static void packet_fini(struct link *link)
 
 const struct link_driver packet_driver = {
 	.name = "packet",
+	.checks_health = true,
 	.framing = IPIF_FRAMING_ETHERNET,
 	.capabilities = 1 << CAP_NET_RAW | 1 << CAP_NET_ADMIN,
 	.keys = keys,
