@@ -52,6 +52,8 @@ libmodem_la_SOURCES = \
 	netif/modem/family.h \
 	netif/modem/fields.c \
 	netif/modem/fields.h \
+	netif/modem/flows.c \
+	netif/modem/flows.h \
 	netif/modem/guard.c \
 	netif/modem/guard.h \
 	netif/modem/hdlc.c \

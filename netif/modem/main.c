@@ -11,11 +11,12 @@
  * the daemon ends, however it ends.
  *
  * Packets that the daemon does not take are dropped: the peer is behind a
- * network that drops as well. Packets for the network wait in the pair while
- * the port has enough to send.
+ * network that drops as well. Packets for the network wait in flows.c while the
+ * port has enough to send.
  */
 #include "netif/log.h"
 #include "netif/modem/call.h"
+#include "netif/modem/flows.h"
 #include "netif/modem/serial.h"
 #include "netif/slirp/rights.h"
 #include "proto/helper_codec.h"
@@ -28,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PACKET_MAX	 65535
@@ -41,6 +43,7 @@ static struct {
 	struct call_config config;
 	struct serial *line, *control; /* NULL: none */
 	struct call *call;	       /* NULL: not started yet */
+	struct flows *flows;	       /* packets for the network */
 	int status;
 	uint8_t packet[PACKET_MAX];
 } helper;
@@ -101,11 +104,32 @@ static void on_call_packet(const void *packet, size_t len, void *arg)
 		return;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Gives the port what it has room for. */
+static void send_packets(void)
+{
+	size_t len;
+
+	while (call_pending(helper.call) <= PENDING_MAX) {
+		len = flows_take(helper.flows, helper.packet, now_ms());
+		if (!len)
+			return;
+		call_send(helper.call, helper.packet, len);
+	}
+}
+
 static void on_call_writable(void *arg)
 {
 	(void)arg;
-	if (helper.call && call_pending(helper.call) <= PENDING_MAX)
-		event_add(helper.packets, NULL);
+	if (helper.call)
+		send_packets();
 }
 
 static const struct call_handlers call_handlers = {
@@ -280,21 +304,17 @@ static void on_packets(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	for (int i = 0; i < PACKETS_PER_TURN; i++) {
-		ssize_t n;
+		ssize_t n = recv(fd, helper.packet, sizeof(helper.packet), MSG_DONTWAIT);
 
-		if (call_pending(helper.call) > PENDING_MAX) {
-			event_del(helper.packets);
-			return;
-		}
-		n = recv(fd, helper.packet, sizeof(helper.packet), MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
+			break;
 		if (n <= 0) {
 			finish(0);
 			return;
 		}
-		call_send(helper.call, helper.packet, (size_t)n);
+		flows_put(helper.flows, helper.packet, (size_t)n, now_ms());
 	}
+	send_packets();
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -319,7 +339,8 @@ static void run(void)
 		on_message, NULL);
 	helper.packets = event_new(helper.base, HELPER_FD_PACKETS, EV_READ | EV_PERSIST,
 		on_packets, NULL);
-	if (!helper.messages || !helper.packets)
+	helper.flows = flows_new();
+	if (!helper.messages || !helper.packets || !helper.flows)
 		return;
 	event_add(helper.messages, NULL);
 	event_base_dispatch(helper.base);
@@ -332,6 +353,7 @@ static void clean_up(void)
 	struct event *events[] = { helper.messages, helper.packets };
 
 	call_free(helper.call);
+	flows_free(helper.flows);
 	serial_free(helper.line);
 	serial_free(helper.control);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
