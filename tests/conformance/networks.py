@@ -43,12 +43,13 @@ class Tun(harness.Tun):
 class Modem(Tun):
     name = "modem"
     title = "a simulated modem"
-    lacks = dict.fromkeys(("KERNEL6", "tcp6(", "udp6("), "the call has IPv4 only")
+    lacks = {}
 
     def __init__(self):
         modem_support.need_modem()
         super().__init__()
-        self.modem = modem_support.Modem("--tun", self.DEVICE, "--address", self.STACK[4])
+        self.modem = modem_support.Modem("--tun", self.DEVICE, "--address", self.STACK[4],
+                                         "--prefix", "fd09::")
 
     def section(self):
         return {"driver": "modem", "device": self.modem.device, "apn": "internet"}
