@@ -19,6 +19,13 @@ import modem_support
 from peers import Host, VethHost
 
 
+def is_answered(ip):
+    """The kernel drops what it sends until it has seen that a device has a carrier."""
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET) as s:
+        s.settimeout(0.05)
+        return s.connect_ex((ip, 1)) == errno.ECONNREFUSED
+
+
 class Tun(harness.Tun):
     name = "tun"
     title = "a TUN device"
@@ -31,13 +38,7 @@ class Tun(harness.Tun):
         return Host(self.DEVICE, ip)
 
     def wait(self):
-        harness.eventually(self.is_answered, 30, "the stack answers the kernel")
-
-    def is_answered(self):
-        """The kernel drops what it sends until it has seen that a device has a carrier."""
-        with socket.socket() as s:
-            s.settimeout(0.05)
-            return s.connect_ex((self.STACK[4], 1)) == errno.ECONNREFUSED
+        harness.eventually(lambda: is_answered(self.STACK[4]), 30, "the stack answers")
 
 
 class Modem(Tun):
@@ -73,7 +74,13 @@ class Packet(Tun):
             harness.ip("link", "set", device, "up")
 
     def section(self):
-        return {**self.config(), "driver": "packet"}
+        return {"driver": "packet", "interface": self.DEVICE, "address": self.STACK[4] + "/24",
+                "address6": self.STACK[6] + "/64", "gateway": self.KERNEL[4]}
+
+    def wait(self):
+        super().wait()
+        # An address on Ethernet is used when it is known that nobody else has it.
+        harness.eventually(lambda: is_answered(self.STACK[6]), 30, "the stack answers by IPv6")
 
     def host(self, ip):
         return VethHost(self.PEER, ip, self.STACK[4])
