@@ -79,18 +79,36 @@ void link_modem_changed(struct link *link)
 	link_notify_soon(link);
 }
 
-static void come_up(struct link *link)
+static void tell_address(const struct link *link, char cause[TABLE_CAUSE_MAX])
 {
 	const struct link_parameters *p = &link->current;
-	char cause[TABLE_CAUSE_MAX], text[ADDRESS_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX];
 
 	address_ip_text(p->address4.family ? &p->address4 : &p->addresses6[0], text);
-	snprintf(cause, sizeof(cause), "address %s", text);
+	snprintf(cause, TABLE_CAUSE_MAX, "address %s", text);
+}
+
+static void come_up(struct link *link)
+{
+	char cause[TABLE_CAUSE_MAX];
+
+	tell_address(link, cause);
 	link->n_opens++;
 	link->up_ns = stack_now_ns();
 	ladder_accepted(&link->ladder);
 	link_health_begin(link);
 	link_enter(link, TABLE_LINK_UP, TABLE_REASON_NONE, cause);
+}
+
+/* It is up already; with another address it says so. */
+static void stay_up(struct link *link)
+{
+	char cause[TABLE_CAUSE_MAX];
+
+	tell_address(link, cause);
+	if (link->state == TABLE_LINK_UP)
+		link_progress(link, TABLE_LINK_UP, cause);
+	link_notify_soon(link);
 }
 
 /* The parameters may be others now. */
@@ -99,7 +117,7 @@ static void update(struct link *link)
 	link_apply(link);
 	if (link_has_address(link)) {
 		if (link_is_up(link))
-			link_notify_soon(link);
+			stay_up(link);
 		else
 			come_up(link);
 	} else if (link_is_up(link)) {
