@@ -12,7 +12,8 @@
  *
  * One timer a netif, set for what comes first: the end of a lifetime or the
  * next solicitation. Solicitations go on with growing pauses until a router has
- * answered (RFC 7559), and start again when the last one has expired.
+ * answered (RFC 7559), and start again when three quarters of the shortest
+ * lifetime are over, or the last router has withdrawn.
  *
  * A link that comes up again keeps its addresses, and so its connections, if
  * the first router to answer advertises the same prefix; the others go then.
@@ -354,14 +355,32 @@ static void take_dns(struct autoconf *a, const struct router_dns *dns, uint64_t 
 	slot->until_ns = deadline(now, dns->lifetime_s);
 }
 
+/*
+ * A router that does not advertise by itself is asked again before anything of
+ * it ends; one that does is heard earlier.
+ */
+static void solicit_before_end(struct autoconf *a, uint64_t now)
+{
+	uint64_t end = NEVER;
+	size_t i;
+
+	for (i = 0; i < TABLE_LINK_ADDRESSES6; i++) {
+		if (a->addresses[i].ip.family)
+			end = sooner(end, a->addresses[i].valid_ns);
+	}
+	for (i = 0; i < AUTOCONF_ROUTERS; i++) {
+		if (a->routers[i].ip.family)
+			end = sooner(end, a->routers[i].until_ns);
+	}
+	solicit_from(a, end == NEVER ? NEVER : now + (end - now) / 4 * 3);
+}
+
 static void take_advert(struct autoconf *a, const struct router_advert *advert,
 	const struct address *from, uint64_t now)
 {
 	size_t i;
 
 	take_router(a, advert, from, now);
-	if (advert->lifetime_s > 0)
-		a->solicit_ns = NEVER;
 	if (advert->mtu > 0)
 		a->mtu = advert->mtu;
 	drop_unconfirmed(a, advert);
@@ -369,6 +388,8 @@ static void take_advert(struct autoconf *a, const struct router_advert *advert,
 		take_prefix(a, &advert->prefixes[i], now);
 	for (i = 0; i < advert->n_dns; i++)
 		take_dns(a, &advert->dns[i], now);
+	if (advert->lifetime_s > 0)
+		solicit_before_end(a, now);
 	/* A lifetime of 0 ends at once. */
 	expire(a, now);
 }

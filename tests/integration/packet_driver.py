@@ -15,9 +15,12 @@ import packet_support as support
 import runner
 import usock
 from harness import eventually, ip
-from packet_support import BEYOND, INTERFACE, NETWORK_END, SERVER, Dnsmasq, PacketCase, Veth, Wwan
+from modem_support import fast_environment
+from packet_support import (BEYOND, INTERFACE, SERVER, Dnsmasq, PacketCase, Veth, Wwan,
+                            router_advertisement)
 
 MB = 1 << 20
+SPEED = 20
 
 
 # ---- Ethernet -----------------------------------------------------------------
@@ -70,6 +73,38 @@ class Dhcp(PacketCase):
         self.wait_up()
         with self.fails(errno.ECONNABORTED):
             s.recv_timeout(1, 5000)
+        self.passes_data(SERVER[4])
+
+
+class DhcpLifetimes(PacketCase):
+    """The daemon's clock is fast, so two minutes of a lease take some seconds."""
+
+    keys = {"router_advertisements": "no"}
+    servers = (Dnsmasq.LEASE,)
+
+    def make_interface(self):
+        self.environment = fast_environment(SPEED)
+        return super().make_interface()
+
+    def acknowledgements(self):
+        return self.dnsmasq.text().count("DHCPACK(")
+
+    def test_lease_is_renewed(self):
+        self.wait_up()
+        s, peer = self.passes_data(SERVER[4])
+        eventually(lambda: self.acknowledgements() >= 3, 20, "two renewals")
+        self.assertEqual(self.dnsmasq.text().count("DHCPDISCOVER("), 1)
+        self.answers(s, peer)
+
+    def test_lease_that_is_not_renewed_ends(self):
+        self.wait_up()
+        s, _ = self.passes_data(SERVER[4])
+        self.dnsmasq.close()
+        self.wait_log("the last address has expired")
+        with self.fails(errno.ECONNABORTED):
+            s.recv_timeout(1, 5000)
+        self.serve(Dnsmasq.OTHER_LEASE)
+        self.wait_up()
         self.passes_data(SERVER[4])
 
 
@@ -304,7 +339,8 @@ class Raw(PacketCase):
 
 class RawIpv6Only(PacketCase):
     def make_interface(self):
-        return Wwan(advertises="fd07:0:0:7::", routes=("fd07:0:0:7::/64",))
+        return Wwan(routes=("fd07:0:0:7::/64",),
+                    advertisement=router_advertisement("fd07:0:0:7::"))
 
     def test_router_gives_address_and_dns(self):
         self.wait_up()
@@ -312,6 +348,38 @@ class RawIpv6Only(PacketCase):
         self.assertEqual(self.dns(), {SERVER[6]})
         self.passes_data(SERVER[6])
         self.passes_data(BEYOND[6])
+
+    def test_router_that_withdraws_leaves_the_address(self):
+        self.wait_up()
+        self.assertEqual(self.link().gateway6.text(), "fe80::1")
+        self.network.advertisement = None
+        self.network.advertise(router_advertisement("fd07:0:0:7::", lifetime_s=0))
+        eventually(lambda: self.link().gateway6.text() == "", 10, "no router")
+        self.assertEqual(self.link().state, usock.LINK_UP)
+
+
+class RawIpv6Lifetimes(PacketCase):
+    """The daemon's clock is fast."""
+
+    def make_interface(self):
+        self.environment = fast_environment(SPEED)
+        return Wwan(routes=("fd07:0:0:7::/64",),
+                    advertisement=router_advertisement("fd07:0:0:7::", 60, 60, 40))
+
+    def test_address_that_is_not_renewed_goes(self):
+        self.wait_up()
+        s, _ = self.passes_data(SERVER[6])
+        # Each time the router's lifetime has passed it is asked again.
+        since = self.link().since_ns
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: self.link().since_ns != since, 120 / SPEED)
+        self.assertEqual(self.link().since_ns, since)
+        self.network.advertisement = None
+        self.wait_log("the last address has expired")
+        self.network.advertisement = router_advertisement("fd07:0:0:8::")
+        self.wait_up()
+        with self.fails(errno.ECONNABORTED):
+            s.recv_timeout(1, 5000)
 
 
 # ---- programs that know the bearer -----------------------------------------------------

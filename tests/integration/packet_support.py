@@ -98,11 +98,11 @@ class Wwan:
     TUNSETIFF = 0x400454CA
     IFF_TUN, IFF_NO_PI = 1, 0x1000
 
-    def __init__(self, routes=(), advertises=None):
-        """@routes: addresses of the daemon's; @advertises: a prefix, to who asks."""
+    def __init__(self, routes=(), advertisement=None):
+        """@routes: addresses of the daemon's; @advertisement: for who asks."""
         harness.need_tun()
         make_network()
-        self.advertisement = router_advertisement(advertises) if advertises else None
+        self.advertisement = advertisement
         self.modem = self._make(INTERFACE)
         self.network = self._make(NETWORK_END)
         disable_kernel_ipv6(INTERFACE)
@@ -137,6 +137,10 @@ class Wwan:
         with contextlib.suppress(OSError):
             os.write(other, packet)
 
+    def advertise(self, advertisement):
+        """To nobody in particular, as routers do now and then."""
+        os.write(self.modem, advertisement)
+
     def close(self):
         os.write(self.stop_write, b"x")
         self.thread.join()
@@ -148,11 +152,11 @@ def is_solicitation(packet):
     return len(packet) > 40 and packet[0] >> 4 == 6 and packet[6] == 58 and packet[40] == 133
 
 
-def router_advertisement(prefix, lifetime_s=1800):
+def router_advertisement(prefix, lifetime_s=1800, valid_s=7200, preferred_s=3600):
     """From a router that has no link-layer address, with its DNS server."""
     source, target = (socket.inet_pton(socket.AF_INET6, a) for a in ("fe80::1", "ff02::1"))
     message = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, lifetime_s, 0, 0)
-    message += struct.pack("!BBBBIII16s", 3, 4, 64, 0x40, 7200, 3600, 0,
+    message += struct.pack("!BBBBIII16s", 3, 4, 64, 0x40, valid_s, preferred_s, 0,
                            socket.inet_pton(socket.AF_INET6, prefix))
     message += struct.pack("!BBHI16s", 25, 3, 0, 600,
                            socket.inet_pton(socket.AF_INET6, SERVER[6]))
@@ -243,6 +247,10 @@ class PacketCase(StackCase):
     def wait_cause(self, words, within=20):
         eventually(lambda: words in self.link().cause.decode(), within,
                    f"{words} (not: {self.link().cause.decode()})")
+
+    def wait_log(self, words, within=20):
+        """For a cause that another follows in no time."""
+        eventually(lambda: words in self.daemon.log(), within, words)
 
     def wait_state(self, state, within=20):
         eventually(lambda: self.link().state == state, within, f"state {state}")
