@@ -153,8 +153,8 @@ static void send_queued(struct cmux *mux, uint8_t dlci)
 
 	mux->last_dlci = dlci;
 	cmux_send_command(mux, dlci, CMUX_UIH, info, len);
-	if (dlc->queue.was_full && dlc->queue.len <= CMUX_QUEUE_MAX / 2) {
-		dlc->queue.was_full = false;
+	if (dlc->queue.is_long && dlc->queue.len <= CMUX_QUEUE_LOW) {
+		dlc->queue.is_long = false;
 		tell(mux, dlci, CMUX_WRITABLE);
 	}
 }
@@ -190,7 +190,7 @@ static void reset(struct cmux *mux, struct cmux_dlc *dlc)
 	cmux_wait_stop(&dlc->msc);
 	dlc->queue.head = 0;
 	dlc->queue.len = 0;
-	dlc->queue.was_full = false;
+	dlc->queue.is_long = false;
 }
 
 static void reset_all(struct cmux *mux)
@@ -582,11 +582,12 @@ int cmux_write(struct cmux *mux, uint8_t dlci, const void *bytes, size_t len)
 		return -ENOTCONN;
 	queue = &mux->dlcs[dlci].queue;
 	if (len > CMUX_QUEUE_MAX - queue->len) {
-		queue->was_full = true;
+		queue->is_long = true;
 		return -ENOBUFS;
 	}
 	queue_put(queue, bytes, len);
 	cmux_pump(mux);
+	queue->is_long |= queue->len > CMUX_QUEUE_LOW;
 	return 0;
 }
 

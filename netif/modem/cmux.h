@@ -34,8 +34,9 @@ struct cmux;
 /* The control channel's messages need so much. */
 #define CMUX_N1_MIN 16
 
-/* Bytes that wait in a DLC's queue. */
+/* Bytes that wait in a DLC's queue, at most, and when CMUX_WRITABLE is told. */
 #define CMUX_QUEUE_MAX 16384
+#define CMUX_QUEUE_LOW 1024
 
 enum cmux_role {
 	CMUX_INITIATOR, /* the host */
@@ -53,7 +54,7 @@ enum cmux_event {
 	CMUX_CLOSED,	   /* by either side, DISC, DM, CLD */
 	CMUX_SIGNALS,	   /* the peer's have changed */
 	CMUX_CARRIER_LOST, /* CMUX_DV has gone, told after CMUX_SIGNALS */
-	CMUX_WRITABLE,	   /* half of the queue is free after -ENOBUFS */
+	CMUX_WRITABLE,	   /* what had to wait has come down to CMUX_QUEUE_LOW */
 	CMUX_EVENT_COUNT,
 };
 

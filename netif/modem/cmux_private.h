@@ -28,7 +28,7 @@ struct cmux_wait {
 struct cmux_queue {
 	uint8_t bytes[CMUX_QUEUE_MAX];
 	size_t head, len;
-	bool was_full; /* CMUX_WRITABLE is due */
+	bool is_long; /* CMUX_WRITABLE is due */
 };
 
 struct cmux_dlc {

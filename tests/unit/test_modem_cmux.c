@@ -651,6 +651,30 @@ START_TEST(stopped_dlc_waits_in_a_bounded_queue)
 }
 END_TEST
 
+/* Who stopped before the queue was full has to learn of it as well. */
+START_TEST(queue_that_has_become_short_is_told)
+{
+	static const uint8_t bytes[CMUX_QUEUE_LOW + 1];
+
+	join();
+	cmux_set_signals(modem.mux, 1, CMUX_FC);
+	run_line();
+	ck_assert_int_eq(cmux_write(host.mux, 1, bytes, CMUX_QUEUE_LOW), 0);
+	cmux_set_signals(modem.mux, 1, 0);
+	run_line();
+	ck_assert_str_eq(host.events, "1 signals changed|1 signals changed|");
+	forget();
+	cmux_set_signals(modem.mux, 1, CMUX_FC);
+	run_line();
+	ck_assert_int_eq(cmux_write(host.mux, 1, bytes, CMUX_QUEUE_LOW + 1), 0);
+	ck_assert_uint_eq(cmux_pending(host.mux, 1), CMUX_QUEUE_LOW + 1);
+	cmux_set_signals(modem.mux, 1, 0);
+	run_line();
+	ck_assert_str_eq(host.events, "1 signals changed|1 signals changed|1 writable|");
+	ck_assert_uint_eq(cmux_pending(host.mux, 1), 0);
+}
+END_TEST
+
 START_TEST(all_dlcs_stop_and_go_on_command)
 {
 	join();
@@ -782,6 +806,7 @@ int main(void)
 	tcase_add_test(tc, probe_of_an_echo_ends_all);
 	tcase_add_loop_test(tc, data_are_cut_at_n1, 0, COUNT(sizes));
 	tcase_add_test(tc, stopped_dlc_waits_in_a_bounded_queue);
+	tcase_add_test(tc, queue_that_has_become_short_is_told);
 	tcase_add_test(tc, all_dlcs_stop_and_go_on_command);
 	tcase_add_test(tc, busy_dlc_does_not_starve_another);
 	tcase_add_test(tc, write_as_soon_as_writable_is_in_order);
