@@ -164,8 +164,11 @@ const char *cmux_event_name(enum cmux_event event);
 
 /* ---- a modem that was left multiplexing ------------------------------------------- */
 
-/* DISC for each DLC, Close Down, DISC for DLCI 0. */
-#define CMUX_CLOSE_DOWN_SIZE ((CMUX_DLCI_MAX + 2) * (CMUX_FRAME_OVERHEAD + 2))
+/*
+ * SABM for DLCI 0, since one that was never opened takes no commands; DISC for
+ * each DLC; Close Down; DISC for DLCI 0.
+ */
+#define CMUX_CLOSE_DOWN_SIZE ((CMUX_DLCI_MAX + 3) * (CMUX_FRAME_OVERHEAD + 2))
 
 /*
  * What brings any modem back to AT, in @out, which has room for @n_flags +

@@ -306,10 +306,12 @@ size_t cmux_make_close_down(uint8_t *out, size_t n_flags)
 	const struct cmux_frame close_down = {
 		.type = CMUX_UIH, .has_cr = true, .info = cld, .len = sizeof(cld)
 	};
+	const struct cmux_frame open = { .type = CMUX_SABM, .has_cr = true, .has_pf = true };
 	struct cmux_frame disc = { .type = CMUX_DISC, .has_cr = true, .has_pf = true };
 	size_t n = n_flags;
 
 	memset(out, CMUX_FLAG, n_flags);
+	n += cmux_encode(out + n, &open);
 	for (disc.dlci = CMUX_DLCI_MAX; disc.dlci > 0; disc.dlci--)
 		n += cmux_encode(out + n, &disc);
 	n += cmux_encode(out + n, &close_down);

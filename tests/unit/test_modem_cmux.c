@@ -446,9 +446,14 @@ START_TEST(close_down_bytes_end_any_state)
 	join();
 	put(&modem, begun, sizeof(begun));
 	put(&modem, out, len);
-	ck_assert_str_eq(modem.events, "2 closed|1 closed|0 closed|");
+	ck_assert_str_eq(modem.events, "1 closed|2 closed|0 closed|");
 	/* The last frame is for modems that do not know Close Down. */
 	ck_assert_uint_eq(modem.taken, len - 6);
+	/* Nobody has opened anything since AT+CMUX. */
+	forget();
+	cmux_start(modem.mux);
+	put(&modem, out, len);
+	ck_assert_str_eq(modem.events, "0 opened|0 closed|");
 }
 END_TEST
 
