@@ -213,6 +213,20 @@ void call_command(struct call *call, const char *text, const char *prefix, uint3
 	call_command_to(call, call->control, &command);
 }
 
+/* Why a person's command cannot be sent now, or NULL. */
+static const char *user_refusal(const struct call *call)
+{
+	if (call->state <= CALL_RESTARTED)
+		return "the modem is still being looked for";
+	if (call->control != &call->dialogues[CALL_CHANNEL_DATA])
+		return NULL;
+	if (call->state >= CALL_MUX && call->state <= CALL_MUX_LEAVE)
+		return "the modem begins to multiplex, try again";
+	if (call->state >= CALL_DIAL)
+		return "no channel for commands while a call is up (cmux, at_device)";
+	return NULL;
+}
+
 void call_enter(struct call *call, enum call_state state)
 {
 	const struct call_row *row = &rows[state];
@@ -220,6 +234,9 @@ void call_enter(struct call *call, enum call_state state)
 	if (call->state == CALL_ENDED)
 		return;
 	call->state = state;
+	/* One that waits would be sent to what is no command line any more. */
+	if (user_refusal(call))
+		dialogue_cancel_waiting(call->control, DIALOGUE_USER);
 	if (row->entry)
 		row->entry(call);
 	else
@@ -342,12 +359,15 @@ static void on_user_done(const struct at_result *result, void *arg)
 {
 	struct call *call = arg;
 	const char *line = result->lines;
+	const char *text = result->text[0] ? result->text : at_status_name(result->status);
 
 	for (unsigned int i = 0; i < result->n_lines; i++) {
 		answer_user(call, line, false);
 		line += strlen(line) + 1;
 	}
-	answer_user(call, result->text[0] ? result->text : at_status_name(result->status), true);
+	if (result->status == AT_CANCELLED && user_refusal(call))
+		text = user_refusal(call);
+	answer_user(call, text, true);
 	call->user_sequence = 0;
 }
 
@@ -360,12 +380,10 @@ void call_user_command(struct call *call, uint32_t sequence, const char *text)
 		.arg = call,
 	};
 	uint32_t before = call->user_sequence;
-	const char *refusal = NULL;
+	const char *refusal = user_refusal(call);
 
 	call->user_sequence = sequence;
-	if (call->state >= CALL_DIAL && call->control == &call->dialogues[CALL_CHANNEL_DATA])
-		refusal = "no channel for commands while a call is up (cmux, at_device)";
-	else if (dialogue_send(call->control, DIALOGUE_USER, &command) != 0)
+	if (!refusal && dialogue_send(call->control, DIALOGUE_USER, &command) != 0)
 		refusal = "another command is under way";
 	if (!refusal)
 		return;

@@ -31,6 +31,8 @@
 #define RESTART_MS 40000
 /* The most N1 that anybody may have left the multiplexer with. */
 #define CLOSE_DOWN_FLAGS 1600
+/* Of a serial line: start, eight of data, stop. */
+#define BITS_PER_BYTE 10
 
 /* Tried in this order: what modems are shipped with and commonly left at. */
 static const uint32_t bauds[] = { 115200, 9600, 460800, 921600, 230400, 57600, 38400, 19200,
@@ -82,7 +84,8 @@ void call_enter_mux_close(struct call *call)
 	call_say(call, LOG_LEVEL_INFO,
 		"no answer to AT: the modem may be multiplexing or in a call, ending both");
 	call_write(call, CALL_CHANNEL_DATA, frames, len);
-	call_pause(call, CALL_PROBE_CLOSED, CLOSE_DOWN_MS);
+	call_pause(call, CALL_PROBE_CLOSED,
+		CLOSE_DOWN_MS + (uint32_t)len * BITS_PER_BYTE * 1000 / call->config.modem.baud);
 }
 
 void call_on_probed_closed(struct call *call, const struct at_result *result)
@@ -159,33 +162,40 @@ void call_enter_baud_found(struct call *call)
 /* A modem that will not change is talked to as it is. */
 void call_on_baud_set(struct call *call, const struct at_result *result)
 {
-	if (result->status == AT_OK)
+	if (result->status == AT_OK) {
 		serial_set_baud(call->serial, call->config.modem.baud);
-	else
+	} else {
+		call->config.modem.baud = bauds[call->n_baud - 1];
 		call_say(call, LOG_LEVEL_WARNING, "the modem keeps its speed: set baud = %u",
-			(unsigned int)bauds[call->n_baud - 1]);
+			(unsigned int)call->config.modem.baud);
+	}
 	call->n_probes = 0;
 	found(call);
+}
+
+/* The family's command is refused by a modem of another one. */
+static const struct family *reset_of(const struct call *call)
+{
+	return call->is_reset_refused ? family_generic() : call->family;
 }
 
 void call_enter_reset(struct call *call)
 {
 	call_say(call, LOG_LEVEL_NOTICE, "the modem is reset, which takes it a while");
 	/* Who it is, is not known when it does not answer. */
-	call_command(call, call->family->reset, "", 10000);
+	call_command(call, reset_of(call)->reset, "", 10000);
 }
 
 void call_on_reset(struct call *call, const struct at_result *result)
 {
-	call->is_step_done = true;
-	if (result->status == AT_ERROR && call->family == family_generic()) {
-		call_enter(call, CALL_ECHO_OFF);
+	if (result->status == AT_ERROR && reset_of(call) != family_generic()) {
+		call->is_reset_refused = true;
+		call_enter(call, CALL_RESET);
 		return;
 	}
+	call->is_step_done = true;
 	if (result->status == AT_ERROR) {
-		call->family = family_generic();
-		call->is_step_done = false;
-		call_enter(call, CALL_RESET);
+		call_enter(call, CALL_ECHO_OFF);
 		return;
 	}
 	call->n_probes = 0;

@@ -118,6 +118,7 @@ struct call {
 	/* call_find.c */
 	unsigned int n_probes, n_baud;
 	bool is_step_done; /* the ladder's, as far as it is of this file */
+	bool is_reset_refused;
 	/* call_setup.c, call_sim.c */
 	unsigned int n_inits, n_busy;
 	bool is_pin_sent;

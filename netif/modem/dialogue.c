@@ -128,14 +128,20 @@ int dialogue_send(struct dialogue *d, enum dialogue_lane lane, const struct at_c
 	return 0;
 }
 
-void dialogue_clear(struct dialogue *d)
+void dialogue_cancel_waiting(struct dialogue *d, enum dialogue_lane lane)
 {
-	const struct at_handlers at = d->at.handlers;
+	const struct at_result result = {
+		.status = AT_CANCELLED,
+		.code = AT_CODE_NONE,
+		.text = "",
+		.lines = "",
+	};
+	struct dialogue_pending *pending = &d->lanes[lane];
 
-	event_del(d->timer);
-	for (int lane = 0; lane < (int)DIALOGUE_LANE_COUNT; lane++)
-		d->lanes[lane].is_there = false;
-	at_init(&d->at, &at);
+	if (!pending->is_there || (d->at.is_busy && d->lane == lane))
+		return;
+	pending->is_there = false;
+	pending->command.done(&result, pending->command.arg);
 }
 
 size_t dialogue_input(struct dialogue *d, const uint8_t *bytes, size_t len)

@@ -56,8 +56,8 @@ void dialogue_fini(struct dialogue *d);
  */
 int dialogue_send(struct dialogue *d, enum dialogue_lane lane, const struct at_command *command);
 
-/* Drops all commands without telling anybody, and what was received of a line. */
-void dialogue_clear(struct dialogue *d);
+/* Ends the lane's command with AT_CANCELLED if it is not in flight yet. */
+void dialogue_cancel_waiting(struct dialogue *d, enum dialogue_lane lane);
 
 /* As at_input(). */
 size_t dialogue_input(struct dialogue *d, const uint8_t *bytes, size_t len);

@@ -72,7 +72,7 @@ static struct {
 	size_t line_lens[INPUT_COUNT];
 	bool is_data[INPUT_COUNT]; /* CONNECT has been said on it */
 	struct cmux *mux;
-	struct event *mux_timer;
+	struct event *mux_timer, *line_ready, *answer_ready;
 	struct call *call;
 	uint64_t heard_ms;
 } m;
@@ -218,6 +218,7 @@ static void append(char *out, size_t size, const char *text)
 
 static void take_command(enum input input, const char *command)
 {
+	const struct timeval latency = { .tv_usec = (suseconds_t)fake.latency_ms * 1000 };
 	const char *answer = find_answer(command);
 
 	append(fake.commands, sizeof(fake.commands), command);
@@ -226,6 +227,8 @@ static void take_command(enum input input, const char *command)
 	fake.n_commands++;
 	if (fake.silent_after && fake.n_commands > fake.silent_after)
 		return;
+	if (fake.latency_ms)
+		event_add(m.answer_ready, &latency);
 	if (fake.has_echo) {
 		say(input, command, strlen(command));
 		say(input, "\r", 1);
@@ -233,6 +236,8 @@ static void take_command(enum input input, const char *command)
 	say_lines(input, answer);
 	if (strncmp(answer, "CONNECT", 7) == 0)
 		m.is_data[input] = true;
+	if (strncmp(command, "AT+IPR=", 7) == 0 && strcmp(answer, "OK") == 0)
+		fake.baud = (uint32_t)atoi(command + 7);
 	if (strncmp(command, "AT+CMUX", 7) == 0 && strcmp(answer, "OK") == 0)
 		start_mux();
 }
@@ -501,14 +506,36 @@ static void on_writable(void *arg)
 
 /* ---- time -------------------------------------------------------------------------------- */
 
-static void move_from_host(void)
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+/* A slow line takes a tenth of a second's bytes at a time. */
+static size_t line_takes(void)
+{
+	static const struct timeval tenth = { .tv_usec = 100000 };
+	size_t len = m.line.in_len;
+
+	if (!fake.bytes_per_s)
+		return len;
+	if (m.line_ready->is_pending)
+		return 0;
+	event_add(m.line_ready, &tenth);
+	return len < fake.bytes_per_s / 10 ? len : fake.bytes_per_s / 10;
+}
+
+static void move_from_host(size_t len)
 {
 	static uint8_t bytes[PENDING_MAX];
 	uint64_t silence_ms = fake.now_ms - m.heard_ms;
-	size_t len = m.line.in_len, n = 0;
+	size_t n = 0;
 
 	memcpy(bytes, m.line.in, len);
-	m.line.in_len = 0;
+	m.line.in_len -= len;
+	memmove(m.line.in, m.line.in + len, m.line.in_len);
 	m.heard_ms = fake.now_ms;
 	if (fake.is_cut || (fake.baud && fake.host_baud != fake.baud))
 		return;
@@ -534,17 +561,18 @@ static void move_to_host(struct serial *port)
 /* One thing that does not wait for time; false if there is none. */
 static bool move(void)
 {
-	if (m.line.in_len > 0) {
-		move_from_host();
+	size_t len = m.line.in_len > 0 ? line_takes() : 0;
+
+	if (len > 0) {
+		move_from_host(len);
 		m.line.handlers.drained(m.line.handlers.arg);
 	} else if (m.second.in_len > 0) {
-		size_t len = m.second.in_len;
-
+		len = m.second.in_len;
 		m.second.in_len = 0;
 		hear(INPUT_SECOND_PORT, m.second.in, len);
-	} else if (m.line.out_len > 0) {
+	} else if (m.line.out_len > 0 && !m.answer_ready->is_pending) {
 		move_to_host(&m.line);
-	} else if (m.second.out_len > 0) {
+	} else if (m.second.out_len > 0 && !m.answer_ready->is_pending) {
 		move_to_host(&m.second);
 	} else if (fake.has_ppp && !fake.keeps_ppp_down && fake.n_ready == 0) {
 		fake_ppp_up(0x0100000a, 0);
@@ -600,6 +628,8 @@ void fake_teardown(void)
 	cmux_free(m.mux);
 	if (m.mux_timer)
 		event_free(m.mux_timer);
+	event_free(m.line_ready);
+	event_free(m.answer_ready);
 	for (int i = 0; i < TIMERS_MAX; i++)
 		ck_assert(!m.timers[i].is_used);
 }
@@ -610,13 +640,29 @@ void fake_answer(const char *command, const char *answer)
 	m.rules[m.n_rules++] = (struct rule){ command, answer };
 }
 
+/* As somebody has left it: DLCIs 0 and 1 open, and in the middle of a frame. */
+static void leave_multiplexing(void)
+{
+	static const uint8_t begun[] = { CMUX_FLAG, 0x07, CMUX_UIH, 0x3f, '~' };
+	struct cmux_frame open = { .type = CMUX_SABM, .has_cr = true, .has_pf = true };
+	uint8_t bytes[CMUX_FRAME_OVERHEAD];
+
+	start_mux();
+	for (; open.dlci <= 1; open.dlci++)
+		cmux_input(m.mux, bytes, cmux_encode(bytes, &open));
+	cmux_input(m.mux, begun, sizeof(begun));
+	m.line.out_len = 0;
+}
+
 static struct call *make_call(const struct call_config *config, struct serial *control)
 {
 	const struct call_handlers handlers = { on_event, on_log, on_packet, on_writable, NULL };
 	const struct call_ports ports = { .line = &m.line, .control = control };
 
+	m.line_ready = evtimer_new(NULL, on_ready, NULL);
+	m.answer_ready = evtimer_new(NULL, on_ready, NULL);
 	if (fake.mode == FAKE_MUX)
-		start_mux();
+		leave_multiplexing();
 	m.call = call_new(NULL, &ports, config, &handlers);
 	ck_assert_ptr_nonnull(m.call);
 	return m.call;

@@ -30,7 +30,9 @@ enum fake_mode {
 struct fake_modem {
 	/* ---- set by the test */
 	enum fake_mode mode;
-	uint32_t baud; /* heard at this speed only */
+	uint32_t latency_ms;  /* of answers, less than a second */
+	uint32_t bytes_per_s; /* of the line to the modem; 0: no bound */
+	uint32_t baud;	      /* heard at this speed only */
 	bool has_echo;
 	bool is_deaf_to_dtr;
 	bool refuses_dlci2;
