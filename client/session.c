@@ -255,7 +255,7 @@ static int session_hello(struct session *s, int64_t until_ns)
 	hello->version_min = PROTOCOL_VERSION_MIN;
 	hello->version_max = PROTOCOL_VERSION_MAX;
 	hello->capabilities = CAPABILITY_QUEUES | CAPABILITY_RAW | CAPABILITY_WATCH |
-		CAPABILITY_CONNECT_NAME;
+		CAPABILITY_CONNECT_NAME | CAPABILITY_LINKS;
 	snprintf(hello->program, sizeof(hello->program), "%s", program_invocation_short_name);
 	r = round_trip(s, &call, until_ns, fds, &n_fds);
 	if (r != 0)

@@ -631,6 +631,75 @@ int usocket_watch_links(void);
  */
 int usocket_watch_next(int fd, struct usocket_link_event *event, size_t size);
 
+/* ---- control of links ---------------------------------------------------- */
+
+/*
+ * For root, the daemon's own user and the members of the group that its
+ * configuration names (control_group); EPERM for others. @link is a link's name,
+ * as in usocket_link_info. Where a daemon refuses, it says why in a sentence:
+ * it goes to *@why, which may be NULL; empty: errno says it all.
+ *
+ * All return 0, or a descriptor, or -1: EPERM, EINVAL (no such link, key or
+ * value), EOPNOTSUPP (the link has no modem, or the daemon is too old to know
+ * the request), ENAMETOOLONG, and those of every call.
+ */
+struct usocket_refusal {
+	char text[256];
+};
+
+/*
+ * up: a link that is down is tried at once, whatever it was down for.
+ * down: it goes down and stays so until up. reset: it goes down and comes up
+ * again, its device restarted. What becomes of sockets is as at any failure of
+ * the link. None of them waits for the link: see usocket_watch_links().
+ */
+int usocket_link_up(const char *link, struct usocket_refusal *why);
+int usocket_link_down(const char *link, struct usocket_refusal *why);
+int usocket_link_reset(const char *link, struct usocket_refusal *why);
+
+/*
+ * Sets a key of the link's configuration, as in usocketd.conf(5), until the
+ * daemon ends; only some can be set this way.
+ * @redial  not 0: the link is brought down and up with it now, a refused one too;
+ *          0: it counts from the next try on
+ */
+int usocket_link_set(const char *link, const char *key, const char *value, int redial,
+	struct usocket_refusal *why);
+
+/* A line of a link's log, or of the answer to an AT command. */
+struct usocket_link_line {
+	uint64_t time_ms; /* of the log: since 1970 */
+	uint8_t level;	  /* of the log: as syslog(3), 3 error to 7 debug */
+	uint8_t is_final; /* of AT: the result: "OK", "ERROR", "+CME ERROR: 10", "timeout" */
+	uint8_t reserved[6];
+	char text[400];
+};
+
+/*
+ * The last lines of what went on at the link: its states, the AT dialogue, PPP;
+ * without PIN, passwords and most of the digits of IMSI and IMEI.
+ * @follow  not 0: and those that are yet to come
+ * Returns a descriptor for usocket_link_next_line(), close-on-exec and
+ * non-blocking, that is readable while there are lines or the end.
+ */
+int usocket_link_log(const char *link, int follow, struct usocket_refusal *why);
+
+/*
+ * Sends an AT command of up to 255 characters to the link's modem. Its answer
+ * comes line by line from the descriptor that is returned, the result last;
+ * closing it earlier lets the command go on. Refused (EINVAL) is what would take
+ * the line away from the link, such as ATD. EALREADY: another is under way;
+ * EHOSTUNREACH: the modem has no AT channel now.
+ */
+int usocket_link_at(const char *link, const char *command, struct usocket_refusal *why);
+
+/*
+ * Takes the next line off such a descriptor. @size is sizeof(*line). Never waits.
+ * Returns 1, or 0: none yet; or -1: ENODATA (the end), EINVAL (no such
+ * descriptor), EPROTO.
+ */
+int usocket_link_next_line(int fd, struct usocket_link_line *line, size_t size);
+
 /* "ESTABLISHED", "up", "sim-missing" and so on; "?" for numbers out of range. */
 const char *usocket_state_name(int state);
 const char *usocket_link_state_name(int state);

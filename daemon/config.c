@@ -63,6 +63,7 @@ static const struct config default_config = {
 	.sockets_max = 4096,
 	.sessions_max = 256,
 	.raw_group = (gid_t)-1,
+	.control_group = (gid_t)-1,
 	.low_ports = true,
 	.connect_timeout_s = 75,
 	.linger_s = 20,
@@ -520,6 +521,7 @@ void config_reload(struct config *config, const struct config *fresh)
 	config->limits = fresh->limits;
 	config->sessions_max = fresh->sessions_max;
 	config->raw_group = fresh->raw_group;
+	config->control_group = fresh->control_group;
 	config->low_ports = fresh->low_ports;
 	config->connect_timeout_s = fresh->connect_timeout_s;
 	config->linger_s = fresh->linger_s;

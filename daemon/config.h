@@ -33,6 +33,7 @@ struct config {
 	struct limits limits;
 	uint32_t sessions_max; /* of all users */
 	gid_t raw_group;       /* may open raw sockets; -1: only root */
+	gid_t control_group;   /* may control links; -1: only root and our own user */
 	bool low_ports;	       /* ports < 1024 for everyone; default true */
 
 	/* [tcp] */

@@ -320,6 +320,7 @@ static const struct key_row keys[] = {
 	{ "limits", "queued_per_session", parse_size, PER_SESSION(RESOURCE_QUEUED), QUEUED_RANGE },
 	{ "limits", "queued_per_user", parse_size, PER_USER(RESOURCE_QUEUED), QUEUED_RANGE },
 	{ "limits", "raw_group", parse_group, AT(raw_group), 0, 0 },
+	{ "limits", "control_group", parse_group, AT(control_group), 0, 0 },
 	{ "limits", "low_ports", parse_bool, AT(low_ports), 0, 0 },
 	{ "tcp", "connect_timeout", parse_u32, AT(connect_timeout_s), 1, 600 },
 	{ "tcp", "linger", parse_u32, AT(linger_s), 1, 600 },

@@ -30,8 +30,10 @@
 struct event_channel {
 	int fd;
 	struct event *readable;
+	struct event *roomy;	/* armed by event_channel_when_writable() */
 	struct event *deadline; /* of finishing */
 	event_channel_closed_fn closed;
+	event_channel_writable_fn writable;
 	void *arg;
 };
 
@@ -55,6 +57,7 @@ static bool drain(struct event_channel *channel)
 static void tell_closed(struct event_channel *channel)
 {
 	event_del(channel->readable);
+	event_del(channel->roomy);
 	event_del(channel->deadline);
 	close(channel->fd);
 	channel->fd = -1;
@@ -69,6 +72,15 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	if (drain(channel))
 		tell_closed(channel);
+}
+
+static void on_roomy(evutil_socket_t fd, short events, void *arg)
+{
+	struct event_channel *channel = arg;
+
+	(void)fd;
+	(void)events;
+	channel->writable(channel->arg);
 }
 
 static void on_deadline(evutil_socket_t fd, short events, void *arg)
@@ -97,8 +109,9 @@ int event_channel_new(struct event_channel **out, struct event_base *base,
 	channel->closed = closed;
 	channel->arg = arg;
 	channel->readable = event_new(base, pair[0], EV_READ | EV_PERSIST, on_readable, channel);
+	channel->roomy = event_new(base, pair[0], EV_WRITE, on_roomy, channel);
 	channel->deadline = evtimer_new(base, on_deadline, channel);
-	if (!channel->readable || !channel->deadline || event_add(channel->readable, NULL) < 0) {
+	if (!channel->readable || !channel->roomy || !channel->deadline || event_add(channel->readable, NULL) < 0) {
 		close(pair[1]);
 		event_channel_free(channel);
 		return -ENOMEM;
@@ -114,6 +127,8 @@ void event_channel_free(struct event_channel *channel)
 		return;
 	if (channel->readable)
 		event_free(channel->readable);
+	if (channel->roomy)
+		event_free(channel->roomy);
 	if (channel->deadline)
 		event_free(channel->deadline);
 	if (channel->fd >= 0)
@@ -128,6 +143,14 @@ int event_channel_send(struct event_channel *channel, const uint8_t *buf, size_t
 	if (send(channel->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
 	return 0;
+}
+
+void event_channel_when_writable(struct event_channel *channel, event_channel_writable_fn writable)
+{
+	if (channel->fd < 0)
+		return;
+	channel->writable = writable;
+	event_add(channel->roomy, NULL);
 }
 
 void event_channel_finish(struct event_channel *channel)

@@ -36,6 +36,14 @@ void event_channel_free(struct event_channel *channel);
 int event_channel_send(struct event_channel *channel, const uint8_t *buf, size_t len);
 
 /*
+ * Calls @writable once, from the loop, as soon as the client has made room; with
+ * the argument of closed, and not any more once that was called.
+ */
+typedef void (*event_channel_writable_fn)(void *arg);
+void event_channel_when_writable(struct event_channel *channel,
+	event_channel_writable_fn writable);
+
+/*
  * No more will be sent: shuts the channel down so that the client gets all
  * that was sent, then end of stream.
  */

@@ -20,6 +20,7 @@
 #include "proto/status.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -52,10 +53,14 @@ static const struct request_row rows[] = {
 	TAG(get_status) = { "GetStatus", request_get_status, NEED_NOTHING },
 	TAG(socket_connect_name) = { "SocketConnectName", request_socket_connect_name,
 		NEED_NOTHING },
+	TAG(link_control) = { "LinkControl", request_link_control, NEED_NOTHING },
+	TAG(link_set) = { "LinkSet", request_link_set, NEED_NOTHING },
+	TAG(link_log) = { "LinkLog", request_link_log, NEED_NOTHING },
+	TAG(link_at) = { "LinkAt", request_link_at, NEED_NOTHING },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
-_Static_assert(N_ROWS == usp_Request_socket_connect_name_tag + 1, "a row for each request");
+_Static_assert(N_ROWS == usp_Request_link_at_tag + 1, "a row for each request");
 
 static void close_fd(int *fd)
 {
@@ -103,11 +108,24 @@ void request_dispatch(struct request *request)
 			(int)session_pid(request->session), session_program(request->session),
 			row->name, message->sequence, (int)reply->status);
 		if (outcome < 0) {
-			reply->which_body = 0;
+			if (reply->which_body != usp_Reply_refusal_tag)
+				reply->which_body = 0;
 			close_fd(&request->fd_out);
 		}
 	}
 	close_fd(&request->fd_in);
+}
+
+int request_refuse(struct request *request, int error, const char *format, ...)
+{
+	usp_Refusal *refusal = &request->reply->body.refusal;
+	va_list args;
+
+	request->reply->which_body = usp_Reply_refusal_tag;
+	va_start(args, format);
+	vsnprintf(refusal->text, sizeof(refusal->text), format, args);
+	va_end(args);
+	return error;
 }
 
 int request_get_status(struct request *request)

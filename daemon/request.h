@@ -32,6 +32,10 @@ enum request_outcome {
 
 typedef int (*request_fn)(struct request *request);
 
+/* Puts the sentence that goes with a refusal into the reply; returns @error. */
+int request_refuse(struct request *request, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /*
  * Runs the handler of @request. Always fills reply->sequence and ->status.
  * Hello is not in the table: the session answers it itself.
@@ -48,6 +52,12 @@ int request_socket_disconnect(struct request *request);
 int request_socket_listen(struct request *request);
 int request_socket_set_option(struct request *request);
 int request_socket_get_option(struct request *request);
+
+/* Handlers of link_requests.c. */
+int request_link_control(struct request *request);
+int request_link_set(struct request *request);
+int request_link_log(struct request *request);
+int request_link_at(struct request *request);
 
 /* Handlers elsewhere: resolver_requests.c, watch.c, request.c. */
 int request_resolve(struct request *request);

@@ -298,7 +298,8 @@ static bool offer_queues(struct session *session, uint32_t wanted, struct queue_
 
 /* The version to speak, 0 if there is none. */
 /* Queues are offered apart: they may be lacking. */
-#define OFFERED (CAPABILITY_RAW | CAPABILITY_WATCH | CAPABILITY_CONNECT_NAME)
+#define OFFERED \
+	(CAPABILITY_RAW | CAPABILITY_WATCH | CAPABILITY_CONNECT_NAME | CAPABILITY_LINKS)
 
 static uint32_t pick_version(const usp_Hello *hello)
 {

@@ -16,6 +16,7 @@
 #include "daemon/usocketd.h"
 
 #include "daemon/limits.h"
+#include "daemon/link_requests.h"
 #include "daemon/reap.h"
 #include "daemon/resolver.h"
 #include "daemon/resolver_requests.h"
@@ -188,7 +189,10 @@ static int start_resolver(struct usocketd *daemon)
 		return r;
 	daemon->resolver_requests = resolver_requests_new(daemon);
 	daemon->watchers = watchers_new(daemon);
-	return daemon->resolver_requests && daemon->watchers ? 0 : -ENOMEM;
+	daemon->link_requests = link_requests_new(daemon);
+	if (!daemon->resolver_requests || !daemon->watchers || !daemon->link_requests)
+		return -ENOMEM;
+	return 0;
 }
 
 struct part {
@@ -227,6 +231,7 @@ void usocketd_stop(struct usocketd *daemon)
 	server_free(daemon->server);
 	watchers_free(daemon->watchers);
 	daemon->watchers = NULL;
+	link_requests_free(daemon->link_requests);
 	resolver_requests_free(daemon->resolver_requests);
 	socket_registry_free(daemon->sockets);
 	daemon->sockets = NULL;

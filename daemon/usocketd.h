@@ -15,6 +15,7 @@
 struct accounts;
 struct event_base;
 struct link;
+struct link_requests;
 struct reaper;
 struct resolver;
 struct resolver_requests;
@@ -36,6 +37,7 @@ struct usocketd {
 	struct resolver *resolver;
 	struct resolver_requests *resolver_requests;
 	struct watchers *watchers;
+	struct link_requests *link_requests;
 	struct server *server;
 	struct link *links[CONFIG_LINKS_MAX];
 	struct table_link link_records[CONFIG_LINKS_MAX]; /* as published */

@@ -709,6 +709,11 @@ enum table_link_state link_state(const struct link *link)
 	return link->state;
 }
 
+bool link_is_held(const struct link *link)
+{
+	return link->is_held;
+}
+
 int link_helper_pid(const struct link *link)
 {
 	if (!link->base || !link->driver->pid)

@@ -44,6 +44,12 @@ void link_free(struct link *link);
 int link_set(struct link *link, const char *key, const char *value, char *error, size_t size);
 
 /*
+ * The same for a link that may have been started, and only for keys that can be
+ * changed then: -EPERM for others. What is set counts from the next try on.
+ */
+int link_change(struct link *link, const char *key, const char *value, char *error, size_t size);
+
+/*
  * Checks what only the whole section can tell. Returns 0, or -EINVAL with a
  * sentence in @error.
  */
@@ -85,6 +91,12 @@ typedef void (*link_at_fn)(const char *line, bool is_final, void *arg);
  */
 int link_at(struct link *link, const char *command, link_at_fn answer, void *arg);
 
+/*
+ * Why a user may not send @command: it would take the line away from the link.
+ * NULL: nothing speaks against it.
+ */
+const char *link_at_harm(const char *command);
+
 /* No more calls for what link_at() has begun. */
 void link_at_cancel(struct link *link);
 
@@ -105,6 +117,8 @@ uint32_t link_capabilities(const struct link *link);
 
 const char *link_name(const struct link *link);
 enum table_link_state link_state(const struct link *link);
+/* It was taken down, and waits for link_up(). */
+bool link_is_held(const struct link *link);
 /* Process id of the helper, 0 if there is none. */
 int link_helper_pid(const struct link *link);
 /* NULL while the link has no netif. */

@@ -318,6 +318,18 @@ static const struct link_key *find_key(const struct link_key *keys, const char *
 	return NULL;
 }
 
+static const struct link_key *find_driver_key(const struct link *link, const char *name,
+	char *error, size_t size)
+{
+	const struct link_key *k = find_key(link->driver->keys, name);
+
+	if (!k)
+		k = find_key(link_common_keys, name);
+	if (!k)
+		snprintf(error, size, "the driver %s has no key of this name", link->driver->name);
+	return k;
+}
+
 int link_set(struct link *link, const char *key, const char *value, char *error, size_t size)
 {
 	const struct link_key *k;
@@ -328,14 +340,41 @@ int link_set(struct link *link, const char *key, const char *value, char *error,
 		snprintf(error, size, "the link's section must begin with driver = ...");
 		return -EINVAL;
 	}
-	k = find_key(link->driver->keys, key);
-	if (!k)
-		k = find_key(link_common_keys, key);
-	if (!k) {
-		snprintf(error, size, "the driver %s has no key of this name", link->driver->name);
-		return -ENOENT;
+	k = find_driver_key(link, key, error, size);
+	return k ? k->set(link, value, error, size) : -ENOENT;
+}
+
+static bool has_name(const char *const *names, const char *name)
+{
+	for (; names && *names; names++) {
+		if (strcmp(*names, name) == 0)
+			return true;
 	}
-	return k->set(link, value, error, size);
+	return false;
+}
+
+static bool is_live(const struct link *link, const char *key)
+{
+	static const char *const common[] = { "dns", NULL };
+
+	return has_name(common, key) || has_name(link->driver->live_keys, key);
+}
+
+int link_change(struct link *link, const char *key, const char *value, char *error, size_t size)
+{
+	const struct link_key *k = find_driver_key(link, key, error, size);
+	int r;
+
+	if (!k)
+		return -ENOENT;
+	if (!is_live(link, key)) {
+		snprintf(error, size, "%s is set in the configuration only", key);
+		return -EPERM;
+	}
+	r = k->set(link, value, error, size);
+	if (r == 0 && link->base && link->driver->changed)
+		link->driver->changed(link);
+	return r;
 }
 
 int link_check(const struct link *link, char *error, size_t size)

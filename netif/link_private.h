@@ -94,6 +94,10 @@ struct link_driver {
 	size_t state_size;
 	/* As link_check(); may be NULL. */
 	int (*check)(const struct link *link, char *error, size_t size);
+	/* Names of those that may be set while it runs, NULL ends them; may be NULL. */
+	const char *const *live_keys;
+	/* One of them has been set; may be NULL. */
+	void (*changed)(struct link *link);
 	/* At link_start(); may be NULL. */
 	void (*init)(struct link *link);
 	void (*open)(struct link *link);

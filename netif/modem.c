@@ -183,13 +183,16 @@ static int set_roaming(struct link *link, const char *value, char *error, size_t
 
 static int set_pin(struct link *link, const char *value, char *error, size_t size)
 {
+	struct modem *modem = modem_of(link);
 	size_t len = strlen(value);
 
 	if (len < 4 || len > 8 || strspn(value, "0123456789") != len) {
 		snprintf(error, size, "pin is 4 to 8 digits");
 		return -EINVAL;
 	}
-	snprintf(modem_of(link)->modem.pin, sizeof(modem_of(link)->modem.pin), "%s", value);
+	snprintf(modem->modem.pin, sizeof(modem->modem.pin), "%s", value);
+	/* This one has not been. */
+	modem->is_pin_tried = false;
 	return 0;
 }
 
@@ -327,6 +330,18 @@ static const struct link_key keys[] = {
 	{ "signal_interval", set_signal_interval },
 	{ "user", set_user },
 	{ NULL, NULL },
+};
+
+static const char *const live_keys[] = {
+	"apn",
+	"auth",
+	"password",
+	"pdp_type",
+	"pin",
+	"roaming",
+	"signal_interval",
+	"user",
+	NULL,
 };
 
 static int check(const struct link *link, char *error, size_t size)
@@ -588,11 +603,20 @@ static void set_defaults(struct modem *modem)
 static void tell_bearer(struct link *link)
 {
 	const ush_HelperBearer *b = &modem_of(link)->bearer;
+	const char *wanted = modem_of(link)->type.wanted;
+	const char *type = wanted ? wanted : PDP_TYPE_BOTH;
 	struct table_modem *m = &link->modem;
 
-	m->ip_type = (int8_t)(strcmp(b->type, "IPV4V6") == 0 ? 2 : strcmp(b->type, "IPV6") == 0);
+	m->ip_type = (int8_t)(strcmp(type, PDP_TYPE_BOTH) == 0 ? 2 : strcmp(type, PDP_TYPE_IP6) == 0);
 	m->authentication = (int8_t)(b->pap + 2 * b->chap);
 	snprintf(m->apn, sizeof(m->apn), "%s", b->apn);
+}
+
+static void modem_changed(struct link *link)
+{
+	set_defaults(modem_of(link));
+	tell_bearer(link);
+	link_modem_changed(link);
 }
 
 static void modem_init_(struct link *link)
@@ -692,6 +716,8 @@ const struct link_driver modem_driver = {
 	.device = modem_device,
 	.framing = IPIF_FRAMING_RAW,
 	.keys = keys,
+	.live_keys = live_keys,
+	.changed = modem_changed,
 	.state_size = sizeof(struct modem),
 	.check = check,
 	.init = modem_init_,

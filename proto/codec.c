@@ -69,3 +69,13 @@ int codec_decode_event(usp_Event *m, const uint8_t *buf, size_t len)
 {
 	return decode(usp_Event_fields, m, buf, len);
 }
+
+int codec_encode_line(const usp_LinkLine *m, uint8_t *buf, size_t size)
+{
+	return encode(usp_LinkLine_fields, m, buf, size);
+}
+
+int codec_decode_line(usp_LinkLine *m, const uint8_t *buf, size_t len)
+{
+	return decode(usp_LinkLine_fields, m, buf, len);
+}

@@ -22,5 +22,7 @@ int codec_encode_result(const usp_ResolveResult *m, uint8_t *buf, size_t size);
 int codec_decode_result(usp_ResolveResult *m, const uint8_t *buf, size_t len);
 int codec_encode_event(const usp_Event *m, uint8_t *buf, size_t size);
 int codec_decode_event(usp_Event *m, const uint8_t *buf, size_t len);
+int codec_encode_line(const usp_LinkLine *m, uint8_t *buf, size_t size);
+int codec_decode_line(usp_LinkLine *m, const uint8_t *buf, size_t len);
 
 #endif

@@ -35,6 +35,7 @@ enum capability {
 	CAPABILITY_RAW = 1 << 1,	  /* SOCK_RAW is built in */
 	CAPABILITY_WATCH = 1 << 2,	  /* link events */
 	CAPABILITY_CONNECT_NAME = 1 << 3, /* connects to names */
+	CAPABILITY_LINKS = 1 << 4,	  /* LinkControl and those after it */
 };
 
 /*

@@ -14,6 +14,7 @@
  */
 #include "daemon/resolver_name.h"
 #include "daemon/usocketd.h"
+#include "netif/link.h"
 #include "netif/log.h"
 #include "proto/channel.h"
 #include "proto/codec.h"
@@ -65,6 +66,7 @@ static void fuzz_decoders(const uint8_t *data, size_t size)
 		usp_Reply reply;
 		usp_ResolveResult result;
 		usp_Event event;
+		usp_LinkLine line;
 	} m;
 	char name[RESOLVER_NAME_SIZE];
 	struct sockaddr_un un;
@@ -83,6 +85,8 @@ static void fuzz_decoders(const uint8_t *data, size_t size)
 	codec_decode_result(&m.result, data, size);
 	memset(&m, 0, sizeof(m));
 	codec_decode_event(&m.event, data, size);
+	memset(&m, 0, sizeof(m));
+	codec_decode_line(&m.line, data, size);
 	memset(&un, 0, sizeof(un));
 	memcpy(&un, data, size < sizeof(un) ? size : sizeof(un));
 	channel_parse_name(&un, size < sizeof(un) ? (socklen_t)size : sizeof(un), &instance, &id);
@@ -116,6 +120,18 @@ static void end_daemon(void)
 	rmdir(folder);
 }
 
+/* A link whose device is not there: it is never up, but can be controlled. */
+static void add_link(struct config *config)
+{
+	struct link *link = link_new("net0");
+	char error[128];
+
+	if (!link || link_set(link, "driver", "modem", error, sizeof(error)) < 0 ||
+		link_set(link, "device", "/nowhere/tty", error, sizeof(error)) < 0)
+		abort();
+	config->links[config->n_links++] = link;
+}
+
 static void start_daemon(void)
 {
 	struct usocketd *daemon = calloc(1, sizeof(*daemon));
@@ -127,6 +143,7 @@ static void start_daemon(void)
 	daemon->config.sockets_max = 64;
 	daemon->config.connect_timeout_s = 1;
 	daemon->config.linger_s = 1;
+	add_link(&daemon->config);
 	if (usocketd_start(daemon, -1) < 0)
 		abort();
 	fuzzed = daemon;

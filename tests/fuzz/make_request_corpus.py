@@ -92,6 +92,22 @@ def connect_name(n, name, port=4000, wait=0):
     return request(14, fixed64(1, n) + data(2, name) + number(3, port) + number(4, wait))
 
 
+def link_control(name, action):
+    return request(15, data(1, name) + number(2, action))
+
+
+def link_set(name, key, value, redial=1):
+    return request(16, data(1, name) + data(2, key) + data(3, value) + number(4, redial))
+
+
+def link_log(name, follow=0):
+    return request(17, data(1, name) + number(2, follow))
+
+
+def link_at(name, command):
+    return request(18, data(1, name) + data(2, command))
+
+
 WATCH, STATUS = request(12), request(13)
 HELLO = request(2, number(1, 1) + number(2, 1) + number(3, 7) + data(4, b"fuzz"))
 
@@ -193,6 +209,14 @@ SEEDS = {
         record(connect_name(0, b"a.example")), record(connect(0, SERVER6)),
         record(disconnect(0), RUN)),
     "watch_and_status": session(record(WATCH), record(STATUS), record(STATUS, RUN)),
+    "links": session(
+        *[record(link_control(b"net0", action)) for action in (2, 3, 1, 3, 9)],
+        record(link_set(b"net0", b"dns", b"192.0.2.1, 192.0.2.2"), RUN),
+        record(link_set(b"net0", b"dns", b"x")), record(link_set(b"net1", b"mtu", b"1", 0)),
+        record(link_log(b"net0", 1), RUN), record(link_control(b"net0", 2), RUN)),
+    "link_lines": session(
+        record(link_log(b"net0"), RUN), record(link_at(b"net0", b"AT+CSQ;+CREG?")),
+        record(link_at(b"net0", b"ATD*99#")), record(link_at(b"", b""), RUN)),
     "burst": session(*[record(STATUS, QUEUE)] * 8, record(STATUS, RUN)),
     "hello_again": session(record(HELLO, RUN)),
     "future": session(record(number(1, 7) + data(100, b"xy"), RUN)),
@@ -204,6 +228,7 @@ SEEDS = {
     "message_reply": b"d" + number(1, 1) + number(2, 0) + data(3, number(1, 1) + fixed64(5, 9)),
     "message_result": b"d" + number(1, 0) + data(2, b"a.example") + data(3, SERVER4),
     "message_event": b"d" + number(1, 0) + number(2, 6) + data(3, b"address 10.0.0.1"),
+    "message_line": b"d" + number(1, 1) + data(2, b"+CSQ: 20,99") + number(3, 9) + number(5, 1),
     "message_name": b"d\x01\x00\x00usocketd/0123456789abcdef/0123456789abcdef",
     "message_dns": b"d" + DNS_REPLY,
 }

@@ -90,6 +90,33 @@ START_TEST(send_to_full_channel_says_so)
 }
 END_TEST
 
+static unsigned int n_rooms;
+
+static void on_room(void *arg)
+{
+	n_rooms++;
+	event_base_loopbreak(arg);
+}
+
+START_TEST(room_is_told_once_when_it_is_there)
+{
+	uint8_t message[512] = { 0 };
+
+	n_rooms = 0;
+	while (event_channel_send(channel, message, sizeof(message)) == 0)
+		;
+	event_channel_when_writable(channel, on_room);
+	run(20);
+	ck_assert_uint_eq(n_rooms, 0);
+	while (recv(client, message, sizeof(message), MSG_DONTWAIT) > 0)
+		;
+	run(1000);
+	ck_assert_uint_eq(n_rooms, 1);
+	run(20);
+	ck_assert_uint_eq(n_rooms, 1);
+}
+END_TEST
+
 START_TEST(finish_lets_the_client_read_and_close)
 {
 	char buf[16];
@@ -149,6 +176,7 @@ int main(void)
 	tcase_add_test(tc, messages_sent_arrive_one_by_one);
 	tcase_add_test(tc, client_that_closes_is_told_once);
 	tcase_add_test(tc, send_to_full_channel_says_so);
+	tcase_add_test(tc, room_is_told_once_when_it_is_there);
 	tcase_add_test(tc, finish_lets_the_client_read_and_close);
 	tcase_add_test(tc, finish_does_not_wait_for_ever);
 	tcase_add_test(tc, last_message_is_there_after_the_daemons_end);
