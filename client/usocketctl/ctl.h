@@ -36,6 +36,9 @@ enum ctl_flag {
 	CTL_PROGRAM = 1 << 15,
 	CTL_IPV4 = 1 << 16,
 	CTL_IPV6 = 1 << 17,
+	CTL_LINK = 1 << 18,
+	CTL_TIMEOUT = 1 << 19,
+	CTL_FOLLOW = 1 << 20,
 };
 
 #define CTL_GLOBAL (CTL_SOCKET | CTL_JSON | CTL_HELP | CTL_VERSION)
@@ -46,15 +49,19 @@ struct ctl_options {
 	const char *socket;  /* CTL_SOCKET */
 	const char *program; /* CTL_PROGRAM */
 	uint32_t pid;	     /* CTL_PID */
-	const char *operand; /* of the commands that take one */
+	const char *link;    /* CTL_LINK */
+	int timeout_ms;	     /* CTL_TIMEOUT */
+	char **operands;
+	int n_operands;
 };
 
 /* Writes the result to @out; returns enum ctl_exit. */
 typedef int (*ctl_run_fn)(const struct ctl_options *options, FILE *out);
 
 struct ctl_command {
-	const char *name;
-	const char *operand; /* its name in the usage; NULL: takes none */
+	const char *name;     /* one word, or two */
+	const char *operands; /* what the usage calls them; NULL: takes none */
+	int n_min, n_max;     /* of operands */
 	const char *help;
 	uint32_t flags; /* options it takes beside CTL_GLOBAL */
 	ctl_run_fn run;
@@ -63,6 +70,13 @@ struct ctl_command {
 int ctl_run_status(const struct ctl_options *options, FILE *out);
 int ctl_run_sockets(const struct ctl_options *options, FILE *out);
 int ctl_run_link(const struct ctl_options *options, FILE *out);
+int ctl_run_link_up(const struct ctl_options *options, FILE *out);
+int ctl_run_link_down(const struct ctl_options *options, FILE *out);
+int ctl_run_link_reset(const struct ctl_options *options, FILE *out);
+int ctl_run_link_set(const struct ctl_options *options, FILE *out);
+int ctl_run_link_wait(const struct ctl_options *options, FILE *out);
+int ctl_run_link_log(const struct ctl_options *options, FILE *out);
+int ctl_run_at(const struct ctl_options *options, FILE *out);
 int ctl_run_monitor(const struct ctl_options *options, FILE *out);
 int ctl_run_resolve(const struct ctl_options *options, FILE *out);
 

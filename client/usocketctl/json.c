@@ -47,6 +47,15 @@ void json_add_null(struct json_object *object, const char *key)
 	json_object_object_add(object, key, NULL);
 }
 
+void json_add_text_or_null(struct json_object *object, const char *key, const char *text,
+	size_t size)
+{
+	if (text[0])
+		json_add_text(object, key, text, size);
+	else
+		json_add_null(object, key);
+}
+
 struct json_object *json_new_ip(const struct usocket_address *address)
 {
 	char text[TEXT_ADDRESS_MAX];

@@ -17,6 +17,9 @@ void json_add_number(struct json_object *object, const char *key, uint64_t value
 void json_add_boolean(struct json_object *object, const char *key, bool value);
 /* At most @size bytes, whatever they are. */
 void json_add_text(struct json_object *object, const char *key, const char *text, size_t size);
+/* The same, null for an empty text. */
+void json_add_text_or_null(struct json_object *object, const char *key, const char *text,
+	size_t size);
 void json_add_null(struct json_object *object, const char *key);
 /* {"address": "::1", "port": 80}; null if there is none. */
 void json_add_endpoint(struct json_object *object, const char *key,

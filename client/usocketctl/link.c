@@ -10,6 +10,8 @@
  */
 #include "client/usocketctl/ctl.h"
 #include "client/usocketctl/json.h"
+#include "client/usocketctl/link_modem.h"
+#include "client/usocketctl/link_name.h"
 #include "client/usocketctl/report.h"
 #include "client/usocketctl/text.h"
 
@@ -41,14 +43,27 @@ static void signal_values(const struct usocket_link_info *link, int16_t values[N
 	values[3] = link->sinr_db;
 }
 
-static uint64_t since_ms(const struct usocket_link_info *link)
+static uint64_t now_ns(void)
 {
 	struct timespec now;
-	uint64_t now_ns;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	return now_ns > link->since_ns ? (now_ns - link->since_ns) / 1000000 : 0;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t between_ms(uint64_t from_ns, uint64_t to_ns)
+{
+	return to_ns > from_ns ? (to_ns - from_ns) / 1000000 : 0;
+}
+
+static uint64_t since_ms(const struct usocket_link_info *link)
+{
+	return between_ms(link->since_ns, now_ns());
+}
+
+static uint64_t retry_ms(const struct usocket_link_info *link)
+{
+	return between_ms(now_ns(), link->retry_ns);
 }
 
 static uint64_t sum_drops(const struct usocket_link_info *link)
@@ -158,6 +173,22 @@ static const char *default_text(const struct usocket_link_info *link)
 	}
 }
 
+/* What is done about it, of a link that is down. */
+static void print_next_try(FILE *out, const struct usocket_link_info *link)
+{
+	char left[TEXT_NUMBER_MAX];
+
+	if (link->state != USOCKET_LINK_DOWN)
+		return;
+	if (link->is_refused)
+		fprintf(out, LINE "not before something changes: refused\n", "next try");
+	else if (link->retry_ns)
+		fprintf(out, LINE "in %s: %s\n", "next try", text_duration(left, retry_ms(link)),
+			usocket_link_step_name(link->step));
+	else
+		fprintf(out, LINE "not before \"usocketctl link up\"\n", "next try");
+}
+
 static void print_link(FILE *out, const struct usocket_link_info *link)
 {
 	char name[TEXT_ESCAPED_MAX(sizeof(link->name))], since[TEXT_NUMBER_MAX];
@@ -166,15 +197,20 @@ static void print_link(FILE *out, const struct usocket_link_info *link)
 		text_escape(name, sizeof(name), link->name, sizeof(link->name)),
 		usocket_link_state_name(link->state), text_duration(since, since_ms(link)),
 		default_text(link));
+	if (link->reason != USOCKET_REASON_NONE)
+		fprintf(out, LINE "%s\n", "reason", usocket_link_reason_name(link->reason));
 	print_text_line(out, "cause", link->cause, sizeof(link->cause));
+	print_next_try(out, link);
 	print_text_line(out, "driver", link->driver, sizeof(link->driver));
 	print_text_line(out, "operator", link->operator_name, sizeof(link->operator_name));
 	print_text_line(out, "radio", link->radio, sizeof(link->radio));
 	print_signal(out, link);
+	link_modem_print(out, link);
 	print_addresses(out, link);
 	fprintf(out, LINE "%" PRIu32 "\n", "mtu", link->mtu);
 	fprintf(out, LINE "%" PRIu32 "\n", "metric", link->metric);
 	print_traffic(out, link);
+	fprintf(out, LINE "%" PRIu32 "\n", "redials", link->redials);
 	fprintf(out, LINE "%" PRIu32 "\n", "restarts", link->restarts);
 }
 
@@ -194,15 +230,6 @@ static int print_text(FILE *out)
 	if (n == 0)
 		fputs("no links are configured\n", out);
 	return CTL_EXIT_OK;
-}
-
-static void add_json_text(struct json_object *object, const char *key, const char *text,
-	size_t size)
-{
-	if (text[0])
-		json_add_text(object, key, text, size);
-	else
-		json_add_null(object, key);
 }
 
 static void add_json_addresses(struct json_object *object, const struct usocket_link_info *link)
@@ -255,6 +282,8 @@ static struct json_object *new_json(const struct usocket_link_info *link)
 {
 	struct json_object *object = json_object_new_object();
 	const char *state = usocket_link_state_name(link->state);
+	const char *reason = usocket_link_reason_name(link->reason);
+	const char *step = usocket_link_step_name(link->step);
 
 	json_add_text(object, "name", link->name, sizeof(link->name));
 	json_add_number(object, "index", link->index);
@@ -265,15 +294,24 @@ static struct json_object *new_json(const struct usocket_link_info *link)
 	json_add_boolean(object, "default6", link->is_default & USOCKET_DEFAULT_IPV6);
 	json_add_number(object, "metric", link->metric);
 	json_add_number(object, "rank", link->rank);
-	add_json_text(object, "cause", link->cause, sizeof(link->cause));
+	json_add_text_or_null(object, "cause", link->cause, sizeof(link->cause));
+	json_add_text(object, "reason", reason, strlen(reason));
+	json_add_text(object, "step", step, strlen(step));
+	json_add_boolean(object, "refused", link->is_refused);
+	if (link->retry_ns)
+		json_add_number(object, "retry_ms", retry_ms(link));
+	else
+		json_add_null(object, "retry_ms");
+	json_add_number(object, "redials", link->redials);
 	json_add_number(object, "since_ms", since_ms(link));
 	json_add_number(object, "mtu", link->mtu);
 	json_add_number(object, "restarts", link->restarts);
 	add_json_addresses(object, link);
 	add_json_traffic(object, link);
-	add_json_text(object, "operator", link->operator_name, sizeof(link->operator_name));
-	add_json_text(object, "radio", link->radio, sizeof(link->radio));
+	json_add_text_or_null(object, "operator", link->operator_name, sizeof(link->operator_name));
+	json_add_text_or_null(object, "radio", link->radio, sizeof(link->radio));
 	add_json_signal(object, link);
+	json_object_object_add(object, "modem", link_modem_new_json(link));
 	return object;
 }
 
@@ -295,7 +333,22 @@ static int print_json(FILE *out)
 	return rc;
 }
 
+static int run_one(const struct ctl_options *options, FILE *out)
+{
+	struct usocket_link_info link;
+	int rc = link_name_find(options->operands[0], &link);
+
+	if (rc != CTL_EXIT_OK)
+		return rc;
+	if (options->flags & CTL_JSON)
+		return json_print(new_json(&link), out);
+	print_link(out, &link);
+	return CTL_EXIT_OK;
+}
+
 int ctl_run_link(const struct ctl_options *options, FILE *out)
 {
+	if (options->n_operands > 0)
+		return run_one(options, out);
 	return options->flags & CTL_JSON ? print_json(out) : print_text(out);
 }

@@ -41,12 +41,18 @@ static const struct option_row rows[] = {
 	{ CTL_PROGRAM, 0, "program", "NAME", "only sockets that programs called NAME made" },
 	{ CTL_IPV4, '4', "ipv4", NULL, "only IPv4" },
 	{ CTL_IPV6, '6', "ipv6", NULL, "only IPv6" },
+	{ CTL_LINK, 0, "link", "NAME", "the link, if there are several" },
+	{ CTL_TIMEOUT, 0, "timeout", "S", "wait no longer than this, in seconds" },
+	{ CTL_FOLLOW, 'f', "follow", NULL, "go on with what is added" },
 };
 
 #define N_ROWS	    (sizeof(rows) / sizeof(rows[0]))
 #define LETTERS_MAX (2 * N_ROWS + 1)
 /* getopt's value of the first row, beyond every letter. */
-#define ROW_FIRST 256
+#define ROW_FIRST     256
+
+#define OPERANDS_MAX  64
+#define TIMEOUT_MAX_S 1000000
 
 #define SOCKETS_FLAGS                                                          \
 	(CTL_TCP | CTL_UDP | CTL_RAW | CTL_LISTENING | CTL_ALL | CTL_NUMERIC | \
@@ -54,12 +60,28 @@ static const struct option_row rows[] = {
 		CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6)
 
 static const struct ctl_command commands[] = {
-	{ "status", NULL, "the daemon: version, load, limits, links", 0, ctl_run_status },
-	{ "sockets", NULL, "open sockets and the programs they belong to",
+	{ "status", NULL, 0, 0, "the daemon: version, load, limits, links", 0, ctl_run_status },
+	{ "sockets", NULL, 0, 0, "open sockets and the programs they belong to",
 		SOCKETS_FLAGS, ctl_run_sockets },
-	{ "link", NULL, "links: state, addresses, name servers, traffic", 0, ctl_run_link },
-	{ "monitor", NULL, "a line for each change of a link", 0, ctl_run_monitor },
-	{ "resolve", "NAME", "look a name up as programs would", CTL_IPV4 | CTL_IPV6,
+	{ "link", "[NAME]", 0, 1, "links: state, reason, addresses, modem, traffic", 0,
+		ctl_run_link },
+	{ "link up", "NAME", 1, 1, "bring a link up that is down or refused", 0,
+		ctl_run_link_up },
+	{ "link down", "NAME", 1, 1, "take a link down until \"link up\"", 0,
+		ctl_run_link_down },
+	{ "link reset", "NAME", 1, 1, "restart a link's device, such as its modem", 0,
+		ctl_run_link_reset },
+	{ "link set", "NAME KEY VALUE...", 3, OPERANDS_MAX,
+		"set keys of a link's configuration; VALUE -: from standard input", 0,
+		ctl_run_link_set },
+	{ "link wait", "[NAME]", 0, 1, "wait until the link, or any, is up", CTL_TIMEOUT,
+		ctl_run_link_wait },
+	{ "link log", "[NAME]", 0, 1, "what went on at a link: states, AT, PPP", CTL_FOLLOW,
+		ctl_run_link_log },
+	{ "at", "COMMAND", 1, 1, "send an AT command to a link's modem", CTL_LINK | CTL_TIMEOUT,
+		ctl_run_at },
+	{ "monitor", NULL, 0, 0, "a line for each change of a link", 0, ctl_run_monitor },
+	{ "resolve", "NAME", 1, 1, "look a name up as programs would", CTL_IPV4 | CTL_IPV6,
 		ctl_run_resolve },
 };
 
@@ -73,6 +95,21 @@ const struct ctl_command *options_find_command(const char *name)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 	return NULL;
+}
+
+/* A command of two words goes before the one of its first word. */
+static const struct ctl_command *find_command(char **words, int n, int *n_words)
+{
+	const struct ctl_command *command = NULL;
+	char name[32];
+
+	*n_words = 2;
+	if (n >= 2 && snprintf(name, sizeof(name), "%s %s", words[0], words[1]) < (int)sizeof(name))
+		command = options_find_command(name);
+	if (command)
+		return command;
+	*n_words = 1;
+	return options_find_command(words[0]);
 }
 
 /* getopt_long begins its messages with argv[0], wherever that may lie. */
@@ -134,6 +171,17 @@ static int store_pid(struct ctl_options *options, const char *text)
 	return 0;
 }
 
+static int store_timeout(struct ctl_options *options, const char *text)
+{
+	char *end;
+	double s = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(s >= 0 && s <= TIMEOUT_MAX_S))
+		return complain("'%s' is no number of seconds", text);
+	options->timeout_ms = (int)(s * 1000);
+	return 0;
+}
+
 static int store(struct ctl_options *options, const struct option_row *row)
 {
 	options->flags |= row->flag;
@@ -146,6 +194,11 @@ static int store(struct ctl_options *options, const struct option_row *row)
 		return 0;
 	case CTL_PID:
 		return store_pid(options, optarg);
+	case CTL_LINK:
+		options->link = optarg;
+		return 0;
+	case CTL_TIMEOUT:
+		return store_timeout(options, optarg);
 	default:
 		return 0;
 	}
@@ -176,24 +229,25 @@ static int read_options(struct ctl_options *options, uint32_t flags, const char 
 	return 0;
 }
 
-static int read_operand(struct ctl_options *options, const struct ctl_command *command,
-	int argc, char **argv)
+static int read_operands(struct ctl_options *options, const struct ctl_command *command, int n,
+	char **operands)
 {
-	int wanted = command->operand ? 1 : 0;
-
 	if (options->flags & (CTL_HELP | CTL_VERSION))
 		return 0;
-	if (argc > wanted)
-		return complain("what is '%s'?", argv[wanted]);
-	if (argc < wanted)
-		return complain("%s is missing", command->operand);
-	options->operand = argv[0];
+	if (n > command->n_max)
+		return complain("what is '%s'?", operands[command->n_max]);
+	if (n < command->n_min)
+		return complain("%s is missing", command->operands);
+	options->operands = operands;
+	options->n_operands = n;
 	return 0;
 }
 
 int options_parse(struct ctl_options *options, const struct ctl_command **command, int argc,
 	char **argv)
 {
+	int n_words;
+
 	*options = (struct ctl_options){ 0 };
 	*command = NULL;
 	if (argc > 0)
@@ -206,13 +260,15 @@ int options_parse(struct ctl_options *options, const struct ctl_command **comman
 		return 0;
 	if (argc == 0)
 		return complain("a %s is missing", "command");
-	*command = options_find_command(argv[0]);
+	*command = find_command(argv, argc, &n_words);
 	if (!*command)
 		return complain("there is no command '%s'", argv[0]);
+	argc -= n_words - 1;
+	argv += n_words - 1;
 	argv[0] = program_name;
 	if (read_options(options, CTL_GLOBAL | (*command)->flags, "", argc, argv) < 0)
 		return -EINVAL;
-	return read_operand(options, *command, argc - optind, argv + optind);
+	return read_operands(options, *command, argc - optind, argv + optind);
 }
 
 static void print_row(const struct option_row *row, FILE *out)
@@ -245,8 +301,8 @@ static void print_commands(FILE *out)
 		char name[32];
 
 		snprintf(name, sizeof(name), "%s %s", commands[i].name,
-			commands[i].operand ? commands[i].operand : "");
-		fprintf(out, "  %-20s %s\n", name, commands[i].help);
+			commands[i].operands ? commands[i].operands : "");
+		fprintf(out, "  %-26s %s\n", name, commands[i].help);
 	}
 }
 
@@ -254,13 +310,14 @@ void options_print_help(const struct ctl_command *command, FILE *out)
 {
 	if (command) {
 		fprintf(out, "usage: usocketctl %s [OPTION]...%s%s\n\n%s\n", command->name,
-			command->operand ? " " : "", command->operand ? command->operand : "",
+			command->operands ? " " : "",
+			command->operands ? command->operands : "",
 			command->help);
 		fputs("\nOptions:\n", out);
 		print_rows(command->flags, out);
 	} else {
 		fputs("usage: usocketctl [OPTION]... COMMAND [OPTION]...\n\n"
-		      "Shows what usocketd does.\n",
+		      "Shows what usocketd does, and controls its links.\n",
 			out);
 		print_commands(out);
 		fputs("\n'usocketctl COMMAND --help' lists a command's own options.\n"

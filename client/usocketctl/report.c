@@ -97,6 +97,21 @@ int report_error(int error)
 	}
 }
 
+int report_refusal(int error, const struct usocket_refusal *why)
+{
+	char shown[TEXT_ESCAPED_MAX(sizeof(why->text))];
+
+	if (why->text[0] == '\0' && error == EOPNOTSUPP) {
+		fputs("usocketctl: this usocketd is too old to know the command\n", stderr);
+		return CTL_EXIT_FAILED;
+	}
+	if (why->text[0] == '\0')
+		return report_error(error);
+	fprintf(stderr, "usocketctl: %s\n",
+		text_escape(shown, sizeof(shown), why->text, sizeof(why->text)));
+	return error == EPERM ? CTL_EXIT_DENIED : CTL_EXIT_FAILED;
+}
+
 int report_lookup(const char *name, int result, int error)
 {
 	char shown[TEXT_ESCAPED_MAX(256)];

@@ -84,12 +84,13 @@ int ctl_run_resolve(const struct ctl_options *options, FILE *out)
 		.ai_flags = AI_CANONNAME,
 	};
 	struct addrinfo *entries;
-	int rc = usocket_getaddrinfo(options->operand, NULL, &hints, &entries);
+	const char *name = options->operands[0];
+	int rc = usocket_getaddrinfo(name, NULL, &hints, &entries);
 
 	if (rc != 0)
-		return report_lookup(options->operand, rc, errno);
+		return report_lookup(name, rc, errno);
 	if (options->flags & CTL_JSON) {
-		rc = print_json(options->operand, entries, out);
+		rc = print_json(name, entries, out);
 	} else {
 		print_text(entries, out);
 		rc = CTL_EXIT_OK;

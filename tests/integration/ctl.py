@@ -23,7 +23,8 @@ SOCKET_KEYS = set(
     "receive_queue send_queue bytes_received bytes_sent bytes_acked rtt_us retransmissions "
     "drops error link age_ms".split())
 LINK_KEYS = set(
-    "name index driver state default default4 default6 metric rank cause since_ms mtu restarts address gateway addresses6 "
+    "name index driver state default default4 default6 metric rank cause reason step refused "
+    "retry_ms redials modem since_ms mtu restarts address gateway addresses6 "
     "gateway6 dns packets_received bytes_received packets_sent bytes_sent send_drops drops "
     "operator radio rssi_dbm rsrp_dbm rsrq_db sinr_db".split())
 STATUS_KEYS = set(
@@ -246,7 +247,7 @@ class Monitor(_CtlCase):
     def test_json_has_an_object_a_line(self):
         process = self.monitor("--json")
         event = json.loads(process.stdout.readline())
-        self.assertEqual(set(event), {"name", "index", "state", "cause"})
+        self.assertEqual(set(event), {"name", "index", "state", "reason", "refused", "cause"})
         self.assertEqual((event["name"], event["index"]), ("net0", 0))
 
     def test_ends_when_nobody_reads(self):

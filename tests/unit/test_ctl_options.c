@@ -36,6 +36,41 @@ int ctl_run_resolve(const struct ctl_options *options, FILE *out)
 	return ctl_run_status(options, out);
 }
 
+int ctl_run_link_up(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+int ctl_run_link_down(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+int ctl_run_link_reset(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+int ctl_run_link_set(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+int ctl_run_link_wait(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+int ctl_run_link_log(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
+int ctl_run_at(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
 #define WORDS_MAX 8
 
 struct line {
@@ -49,9 +84,12 @@ static int parse(const char *const words[WORDS_MAX], struct ctl_options *options
 	const struct ctl_command **command)
 {
 	static char name[] = "usocketctl";
-	char *argv[WORDS_MAX + 2] = { name };
+	/* The operands point into it. */
+	static char *argv[WORDS_MAX + 2];
 	int argc = 1;
 
+	memset(argv, 0, sizeof(argv));
+	argv[0] = name;
 	for (; words[argc - 1]; argc++)
 		argv[argc] = (char *)words[argc - 1];
 	return options_parse(options, command, argc, argv);
@@ -70,6 +108,11 @@ static const struct line right[] = {
 		CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6 },
 	{ { "resolve", "name", "-4" }, "resolve", CTL_IPV4 },
 	{ { "resolve", "-6", "--", "-name" }, "resolve", CTL_IPV6 },
+	{ { "link", "wan" }, "link", 0 },
+	{ { "link", "up", "wan" }, "link up", 0 },
+	{ { "-j", "link", "log", "-f" }, "link log", CTL_JSON | CTL_FOLLOW },
+	{ { "link", "wait", "--timeout=0" }, "link wait", CTL_TIMEOUT },
+	{ { "link", "set", "--help" }, "link set", CTL_HELP },
 	{ { "--help" }, NULL, CTL_HELP },
 	{ { "-V" }, NULL, CTL_VERSION },
 	{ { "resolve", "--help" }, "resolve", CTL_HELP },
@@ -95,6 +138,9 @@ START_TEST(parse_values_are_kept)
 	static const char *const words[WORDS_MAX] = { "-s", "/run/x", "sockets", "--pid", "4711",
 		"--program", "a b" };
 	static const char *const resolve[WORDS_MAX] = { "resolve", "name" };
+	static const char *const set[WORDS_MAX] = { "link", "set", "-j", "wan", "password", "-" };
+	static const char *const at[WORDS_MAX] = { "at", "--link", "wan", "--timeout", "1.5",
+		"AT+CSQ" };
 	const struct ctl_command *command;
 	struct ctl_options options;
 
@@ -103,7 +149,16 @@ START_TEST(parse_values_are_kept)
 	ck_assert_str_eq(options.program, "a b");
 	ck_assert_uint_eq(options.pid, 4711);
 	ck_assert_int_eq(parse(resolve, &options, &command), 0);
-	ck_assert_str_eq(options.operand, "name");
+	ck_assert_int_eq(options.n_operands, 1);
+	ck_assert_str_eq(options.operands[0], "name");
+	ck_assert_int_eq(parse(set, &options, &command), 0);
+	ck_assert_int_eq(options.n_operands, 3);
+	ck_assert_str_eq(options.operands[0], "wan");
+	ck_assert_str_eq(options.operands[2], "-");
+	ck_assert_int_eq(parse(at, &options, &command), 0);
+	ck_assert_str_eq(options.link, "wan");
+	ck_assert_int_eq(options.timeout_ms, 1500);
+	ck_assert_str_eq(options.operands[0], "AT+CSQ");
 }
 END_TEST
 
@@ -117,6 +172,15 @@ static const struct line wrong[] = {
 	{ { "status", "more" }, NULL, 0 },
 	{ { "resolve" }, NULL, 0 },
 	{ { "resolve", "a", "b" }, NULL, 0 },
+	{ { "link", "up" }, NULL, 0 },
+	{ { "link", "down", "a", "b" }, NULL, 0 },
+	{ { "link", "a", "b" }, NULL, 0 },
+	{ { "link", "set", "wan", "apn" }, NULL, 0 },
+	{ { "link", "wait", "--timeout", "-1" }, NULL, 0 },
+	{ { "link", "wait", "--timeout", "1s" }, NULL, 0 },
+	{ { "link", "wait", "--timeout", "nan" }, NULL, 0 },
+	{ { "link", "wait", "--timeout", "1e9" }, NULL, 0 },
+	{ { "at" }, NULL, 0 },
 	{ { "--socket" }, NULL, 0 },
 	{ { "sockets", "--pid", "0" }, NULL, 0 },
 	{ { "sockets", "--pid", "-1" }, NULL, 0 },
@@ -136,7 +200,7 @@ END_TEST
 
 START_TEST(help_lists_every_command)
 {
-	static const char *const names[] = { "status", "sockets", "link", "monitor", "resolve NAME",
+	static const char *const names[] = { "status", "sockets", "link", "monitor", "resolve NAME", "link set NAME KEY VALUE...", "at COMMAND",
 		"--json", "--socket PATH", "--version" };
 	char *text;
 	size_t i, size;
