@@ -11,12 +11,16 @@
  * the modem does not know is asked for once: a plain ERROR, since +CME ERROR has
  * causes that pass.
  *
+ * While PPP negotiates, a context is deactivated because user and password were
+ * refused as often as not; then PPP is given a moment to say so itself.
+ *
  * A modem that answers no query any more while packets flow is warned of, not
  * hung up on: PPP has its own ways to know that the line is dead.
  */
 #include "netif/modem/call_private.h"
 
 #include "netif/modem/fields.h"
+#include "netif/modem/pppline.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -25,6 +29,7 @@
 
 #define REGISTRATION_MS	   180000
 #define UNANSWERED_WARNING 3
+#define GRACE_MS	   1000
 
 /* <format> of +COPS. */
 #define OPERATOR_LONG	 0
@@ -224,13 +229,23 @@ void call_enter_look(struct call *call)
 
 /* ---- while the call is up ------------------------------------------------------------ */
 
+static void end_as_announced(struct call *call)
+{
+	if (pppline_is_refused(call->ppp))
+		pppline_carrier_lost(call->ppp);
+	else
+		call_fail(call, call->announced->reason, call->announced->cause);
+}
+
 static void on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct call *call = arg;
 
 	(void)fd;
 	(void)what;
-	if (call->state == CALL_UP && !call->is_looking)
+	if (call->announced)
+		end_as_announced(call);
+	else if (call->state == CALL_UP && !call->is_looking)
 		call_enter_look(call);
 }
 
@@ -253,16 +268,16 @@ void call_watch(struct call *call)
 /* ---- what comes unasked ---------------------------------------------------------------- */
 
 /* What ends a call that PPP may not know of yet. */
-static const struct {
-	const char *text;
-	enum table_link_reason reason;
-	const char *cause;
-} ends[] = {
+static const struct call_end ends[] = {
 	{ "+CGEV: NW DETACH", TABLE_REASON_PEER, "the network has detached the modem" },
 	{ "+CPIN: NOT INSERTED", TABLE_REASON_SIM_MISSING, "the SIM was taken out" },
 	{ "+CPIN: NOT READY", TABLE_REASON_SIM_MISSING, "the SIM was taken out" },
 	{ "RDY", TABLE_REASON_DEVICE, "the modem has restarted by itself" },
 	{ "^SYSSTART", TABLE_REASON_DEVICE, "the modem has restarted by itself" },
+};
+
+static const struct call_end deactivation = {
+	"+CGEV: NW", TABLE_REASON_PEER, "the network has deactivated the PDP context"
 };
 
 /* +CGEV: NW PDN DEACT <cid>, or NW DEACT <type>,<address>[,<cid>] (TS 27.007 10.1.19). */
@@ -278,23 +293,33 @@ static bool is_our_deactivation(const char *line)
 	return number && atoi(number + 1) == CALL_CID;
 }
 
+static const struct call_end *find_end(const char *line)
+{
+	if (is_our_deactivation(line))
+		return &deactivation;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (strncmp(line, ends[i].text, strlen(ends[i].text)) == 0)
+			return &ends[i];
+	}
+	return NULL;
+}
+
 void call_on_unsolicited(struct call *call, const char *line)
 {
+	const struct call_end *end;
+
 	if (registration_take(&call->registration, line)) {
 		tell_signal(call);
 		tell_place(call);
 		return;
 	}
-	if (call->state != CALL_UP && call->state != CALL_NEGOTIATE)
+	end = find_end(line);
+	if (!end)
 		return;
-	if (is_our_deactivation(line)) {
-		call_fail(call, TABLE_REASON_PEER, "the network has deactivated the PDP context");
-		return;
-	}
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		if (strncmp(line, ends[i].text, strlen(ends[i].text)) == 0) {
-			call_fail(call, ends[i].reason, ends[i].cause);
-			return;
-		}
+	if (call->state == CALL_UP) {
+		call_fail(call, end->reason, end->cause);
+	} else if (call->state == CALL_NEGOTIATE && !call->announced) {
+		call->announced = end;
+		call_timer_in(call->look, GRACE_MS);
 	}
 }

@@ -132,13 +132,21 @@ struct call {
 	bool is_looking;
 	ush_HelperSignal told_signal;
 	ush_HelperPlace told_place;
-	struct event *look;	 /* the next one, while the call is up */
-	uint32_t registering_ms; /* spent waiting for the network */
+	struct event *look;		  /* the next one while the call is up, or the grace's end */
+	const struct call_end *announced; /* PPP may give a better cause for it */
+	uint32_t registering_ms;	  /* spent waiting for the network */
 	/* call_data.c */
 	struct pppline *ppp;
 	char dial_result[48];
 	/* A person's command: 0: none. */
 	uint32_t user_sequence;
+};
+
+/* An end that is not PPP's own. */
+struct call_end {
+	const char *text; /* the unsolicited line that tells of it, its beginning */
+	enum table_link_reason reason;
+	const char *cause;
 };
 
 struct call_row {

@@ -74,6 +74,11 @@ struct pppline {
 
 /* ---- the connection ------------------------------------------------------------------ */
 
+bool pppline_is_refused(const struct pppline *line)
+{
+	return line->pcb && line->pcb->err_code == PPPERR_AUTHFAIL;
+}
+
 static void tell_end(struct pppline *line, enum pppline_end end)
 {
 	struct timeval now = { 0 };
@@ -81,7 +86,8 @@ static void tell_end(struct pppline *line, enum pppline_end end)
 	if (line->is_told)
 		return;
 	line->is_told = true;
-	line->end = end;
+	/* A network that refuses hangs up, often before PPP has ended in order. */
+	line->end = pppline_is_refused(line) ? PPPLINE_END_REFUSED : end;
 	event_del(line->echo);
 	event_del(line->anew);
 	event_del(line->settle);

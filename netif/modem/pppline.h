@@ -56,6 +56,9 @@ void pppline_free(struct pppline *ppp);
 /* Ends the connection in order; down comes when the peer has agreed. */
 void pppline_stop(struct pppline *ppp);
 
+/* The peer has refused user and password; down says so when the connection has ended. */
+bool pppline_is_refused(const struct pppline *ppp);
+
 /* The carrier is gone, as told by other means than NO CARRIER; down comes. */
 void pppline_carrier_lost(struct pppline *ppp);
 

@@ -396,7 +396,14 @@ void pppline_stop(struct pppline *ppp)
 void pppline_carrier_lost(struct pppline *ppp)
 {
 	fake.has_lost_carrier = true;
-	ppp->handlers.down(PPPLINE_END_CARRIER, ppp->handlers.arg);
+	ppp->handlers.down(fake.refuses_account ? PPPLINE_END_REFUSED : PPPLINE_END_CARRIER,
+		ppp->handlers.arg);
+}
+
+bool pppline_is_refused(const struct pppline *ppp)
+{
+	(void)ppp;
+	return fake.refuses_account;
 }
 
 void pppline_input(struct pppline *ppp, const void *bytes, size_t len)

@@ -38,6 +38,7 @@ struct fake_modem {
 	bool refuses_dlci2;
 	bool is_cut; /* the line moves nothing, either way */
 	bool keeps_ppp_down;
+	bool refuses_account;	   /* PPP has been told so */
 	size_t cut;		   /* bytes a piece, 0: all that there are */
 	unsigned int silent_after; /* commands; 0: never */
 

@@ -381,6 +381,23 @@ static const struct {
 	{ PPPLINE_END_CARRIER, TABLE_REASON_CARRIER },
 };
 
+/* The network says both in the order that it likes. */
+START_TEST(deactivation_lets_ppp_say_its_reason_first)
+{
+	fake.keeps_ppp_down = true;
+	call = fake_call_with_control(&config);
+	ck_assert(!fake_run(MINUTE_MS / 2));
+	fake_say("+CGEV: NW PDN DEACT 1\r\n");
+	ck_assert(!fake_run(500));
+	fake.refuses_account = _i;
+	ck_assert(fake_run(600));
+	if (_i)
+		check_failed(TABLE_REASON_AUTHENTICATION, false, "refuses user and password");
+	else
+		check_failed(TABLE_REASON_PEER, false, "has deactivated the PDP context");
+}
+END_TEST
+
 START_TEST(end_of_ppp_is_the_end_of_the_call)
 {
 	bring_up();
@@ -464,6 +481,7 @@ int main(void)
 	tcase_add_test(tc, sim_that_is_slow_is_waited_for);
 	tcase_add_loop_test(tc, step_of_the_ladder_is_taken, 0, COUNT(steps));
 	tcase_add_test(tc, radio_that_is_off_is_switched_on);
+	tcase_add_loop_test(tc, deactivation_lets_ppp_say_its_reason_first, 0, 2);
 	tcase_add_test(tc, registration_is_waited_for);
 	tcase_add_test(tc, roaming_is_used_if_permitted);
 	tcase_add_loop_test(tc, account_is_given_by_the_familys_command, 0, COUNT(families));
