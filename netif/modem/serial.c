@@ -9,6 +9,10 @@
  *
  * Writes go out at once as far as the port takes them, the rest waits in a
  * queue of bounded size, which holds back at most a second or two.
+ *
+ * Nothing here waits for the port: a modem that is dead, or whose CTS is off,
+ * would never let it go on. So what has not gone out is dropped when the speed
+ * changes, instead of being waited for.
  */
 #include "netif/modem/serial.h"
 
@@ -98,7 +102,9 @@ int serial_set_baud(struct serial *serial, uint32_t baud)
 		return -errno;
 	cfsetispeed(&t, speed);
 	cfsetospeed(&t, speed);
-	return tcsetattr(serial->fd, TCSADRAIN, &t) == 0 ? 0 : -errno;
+	evbuffer_drain(serial->queue, serial_pending(serial));
+	tcflush(serial->fd, TCOFLUSH);
+	return tcsetattr(serial->fd, TCSANOW, &t) == 0 ? 0 : -errno;
 }
 
 static int lock(int fd)

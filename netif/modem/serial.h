@@ -32,7 +32,10 @@ void serial_free(struct serial *serial);
 int serial_start(struct serial *serial, struct event_base *base,
 	const struct serial_handlers *handlers);
 
-/* Changes the speed. Returns 0 or -EINVAL for one that the system does not know, or -errno. */
+/*
+ * Changes the speed; what has not gone out yet is dropped. Returns 0, -EINVAL
+ * for one that the system does not know, or -errno.
+ */
 int serial_set_baud(struct serial *serial, uint32_t baud);
 
 /* Bytes that do not fit into the bounded queue are dropped. */
