@@ -9,29 +9,33 @@
  */
 #include "netif/modem/mask.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DIGITS_SECRET 14 /* as many in a row, or more */
 #define DIGITS_SHOWN  5	 /* country and network of an IMSI */
 
-/* In commands and their echoes, and where a modem reads them out again. */
-static const char *const secrets[] = {
-	"+CPIN=",
-	"+CGAUTH=",
-	"+CGAUTH:",
-	"+CLCK=",
-	"+CPWD=",
-	"+QICSGP=",
-	"+QICSGP:",
-	"#PDPAUTH=",
-	"#PDPAUTH:",
-	"+UAUTHREQ=",
-	"+UAUTHREQ:",
-	"$QCPDPP=",
-	"$QCPDPP:",
-	"^AUTHDATA=",
-	"^AUTHDATA:",
+static const struct secret {
+	const char *command;
+	bool is_read_out; /* the modem shows it again: "+CGAUTH: 1,2,..." */
+} secrets[] = {
+	{ "+CPIN", false },
+	{ "+CPIN2", false },
+	{ "+CLCK", false },
+	{ "+CPWD", false },
+	{ "+CGAUTH", true },
+	/* Quectel, SIMCom, Telit, u-blox, Qualcomm, Huawei */
+	{ "+QICSGP", true },
+	{ "+CSTT", true },
+	{ "#PDPAUTH", true },
+	{ "#SGACT", false },
+	{ "#USERID", true },
+	{ "#PASSW", true },
+	{ "+UAUTHREQ", true },
+	{ "+UPSD", true },
+	{ "$QCPDPP", true },
+	{ "^AUTHDATA", true },
 };
 
 static void mask_digits(char *text)
@@ -46,14 +50,28 @@ static void mask_digits(char *text)
 	}
 }
 
-/* Length of the line up to its first secret, or -1. */
+/* Length of @line up to the value of this command, or -1. */
+static int find_value(const char *line, const struct secret *secret)
+{
+	const char *at = line;
+
+	while ((at = strcasestr(at, secret->command))) {
+		at += strlen(secret->command);
+		/* Modems take blanks there. */
+		at += strspn(at, " ");
+		if (*at == '=' || (*at == ':' && secret->is_read_out))
+			return (int)(at + 1 - line);
+	}
+	return -1;
+}
+
+/* Length of @line up to its first secret, or -1. */
 static int find_secret(const char *line)
 {
 	int first = -1;
 
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-		const char *at = strcasestr(line, secrets[i]);
-		int len = at ? (int)(at - line + (ptrdiff_t)strlen(secrets[i])) : -1;
+		int len = find_value(line, &secrets[i]);
 
 		if (len >= 0 && (first < 0 || len < first))
 			first = len;

@@ -297,6 +297,13 @@ static const struct {
 	{ "AT+CPIN=\"1234\"", "AT+CPIN=****" },
 	{ "at+cpin=\"1234\"", "at+cpin=****" },
 	{ "AT+CPIN?", "AT+CPIN?" },
+	{ "AT+CPIN = 1234", "AT+CPIN =****" },
+	{ "AT+CREG?;+CPIN2=\"1234\"", "AT+CREG?;+CPIN2=****" },
+	{ "+CPIN: READY", "+CPIN: READY" },
+	{ "AT+CSTT=\"apn\",\"me\",\"secret\"", "AT+CSTT=****" },
+	{ "+UPSD: 0,3,\"secret\"", "+UPSD:****" },
+	{ "AT#SGACT=1,1,\"me\",\"secret\"", "AT#SGACT=****" },
+	{ "#SGACT: 10.0.0.1", "#SGACT: 10.0.0.1" },
 	/* Behind what a line left in the modem's or our buffer. */
 	{ "*3at+cpin=\"1234\"", "*3at+cpin=****" },
 	{ "AT+CGAUTH=1,1,\"AT+CPIN=1\"", "AT+CGAUTH=****" },
