@@ -47,6 +47,8 @@
 #define ECHO_MISSES 3
 #define ECHO_CODE   9
 #define TEXT_MAX    65
+/* 10.64.64.64 */
+#define NOBODYS_ADDRESS 0x0a404040
 /* For a negotiation that the peer has begun anew. */
 #define ANEW_MS 20000
 /* From one network protocol that is up to the other. */
@@ -322,6 +324,7 @@ static void configure_client(struct pppline *line, const struct pppline_config *
 {
 	u8_t auth = (u8_t)((config->pap ? PPPAUTHTYPE_PAP : 0) |
 		(config->chap ? PPPAUTHTYPE_CHAP : 0));
+	ip4_addr_t nobodys;
 
 	ppp_set_auth(line->pcb, auth, line->user, line->password);
 	ppp_set_usepeerdns(line->pcb, 1);
@@ -330,8 +333,13 @@ static void configure_client(struct pppline *line, const struct pppline_config *
 			sizeof(config->interface_id));
 		line->pcb->ipv6cp_wantoptions.opt_local = 1;
 	}
-	/* Some peers offer no address of their own, or 0.0.0.0. */
+	/*
+	 * Some peers offer no address of their own, or 0.0.0.0 and want one: they
+	 * get the same as from pppd. lwIP alone would refuse, and they hang up.
+	 */
 	line->pcb->ipcp_wantoptions.accept_remote = 1;
+	ip4_addr_set_u32(&nobodys, PP_HTONL(NOBODYS_ADDRESS));
+	ppp_set_ipcp_hisaddr(line->pcb, &nobodys);
 }
 
 #if PPP_SERVER
