@@ -6,6 +6,8 @@
  * as the client's. Its packets take a path to the network and another back,
  * which may lose and delay them; what comes back waits for the serial line.
  *
+ * Instead of both it can be another program that talks PPP (peer.c).
+ *
  * To a caller with IPv6 the network is a router that tells the prefix and the
  * name server, when asked and now and then.
  *
@@ -21,6 +23,7 @@
 #include "tests/modem-sim/modem.h"
 #include "tests/modem-sim/network.h"
 #include "tests/modem-sim/path.h"
+#include "tests/modem-sim/peer.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>
@@ -45,7 +48,8 @@ struct call {
 	struct path *sent, *received;
 	struct event *advert;	 /* the next router advertisement is due */
 	struct channel *channel; /* NULL: no call */
-	struct pppline *ppp;
+	struct pppline *ppp;	 /* either of these */
+	struct peer *peer;
 	struct in_addr address;
 	bool is_dropping, is_unanswered, is_refusing, is_mute;
 	unsigned int n_calls;
@@ -139,7 +143,43 @@ static bool on_received(const void *packet, size_t len, void *arg)
 	return true;
 }
 
-void call_start(struct call *call, struct channel *channel, unsigned int pdp)
+/* ---- a call ------------------------------------------------------------------------ */
+
+static bool is_peer_busy(void *arg)
+{
+	const struct call *call = arg;
+
+	return channel_is_busy(call->channel);
+}
+
+static void on_peer_ended(void *arg)
+{
+	struct call *call = arg;
+
+	channel_lose_carrier(call->channel);
+}
+
+static int start_peer(struct call *call)
+{
+	const struct options *options = call->modem->options;
+	const struct peer_params params = {
+		.pap = options->pap,
+		.chap = options->chap,
+		.user = options->user,
+		.password = call->is_refusing ? NOBODYS_PASSWORD : options->password,
+	};
+	const struct peer_handlers handlers = {
+		.output = on_ppp_output,
+		.is_busy = is_peer_busy,
+		.ended = on_peer_ended,
+		.arg = call,
+	};
+
+	call->peer = peer_new(call->modem->base, &params, &handlers);
+	return call->peer ? 0 : -1;
+}
+
+static int start_ppp(struct call *call, unsigned int pdp)
 {
 	const struct options *options = call->modem->options;
 	const struct pppline_config config = {
@@ -166,18 +206,30 @@ void call_start(struct call *call, struct channel *channel, unsigned int pdp)
 		.arg = call,
 	};
 
-	call->n_calls++;
-	call->channel = channel;
-	channel_set_mode(channel, CHANNEL_DATA);
 	call->ppp = pppline_new(&config, &handlers);
 	if (pdp & PDP_IP6)
 		event_add(call->advert, &first);
+	return call->ppp ? 0 : -1;
+}
+
+void call_start(struct call *call, struct channel *channel, unsigned int pdp)
+{
+	int error;
+
+	call->n_calls++;
+	call->channel = channel;
+	channel_set_mode(channel, CHANNEL_DATA);
+	error = call->modem->options->has_peer ? start_peer(call) : start_ppp(call, pdp);
+	if (error)
+		channel_lose_carrier(channel);
 }
 
 void call_end(struct call *call)
 {
 	pppline_free(call->ppp);
 	call->ppp = NULL;
+	peer_free(call->peer);
+	call->peer = NULL;
 	call->channel = NULL;
 	path_clear(call->received);
 	event_del(call->advert);
@@ -191,13 +243,19 @@ struct channel *call_channel(const struct call *call)
 
 void call_input(struct call *call, const void *bytes, size_t len)
 {
-	if (call->ppp && !call->is_mute)
+	if (call->is_mute)
+		return;
+	if (call->ppp)
 		pppline_input(call->ppp, bytes, len);
+	if (call->peer)
+		peer_input(call->peer, bytes, len);
 }
 
 void call_resume(struct call *call)
 {
 	path_resume(call->received);
+	if (call->peer)
+		peer_resume(call->peer);
 }
 
 void call_terminate(struct call *call)
@@ -308,6 +366,7 @@ void call_free(struct call *call)
 	if (!call)
 		return;
 	pppline_free(call->ppp);
+	peer_free(call->peer);
 	network_free(call->network);
 	path_free(call->sent);
 	path_free(call->received);

@@ -56,6 +56,8 @@ modem_sim_SOURCES = \
 	tests/modem-sim/options.h \
 	tests/modem-sim/path.c \
 	tests/modem-sim/path.h \
+	tests/modem-sim/peer.c \
+	tests/modem-sim/peer.h \
 	tests/modem-sim/port.c \
 	tests/modem-sim/port.h \
 	tests/modem-sim/radio.c \

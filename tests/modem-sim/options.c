@@ -118,6 +118,12 @@ static int take_ports(struct options *options, const char *value)
 	return !error && options->n_ports >= 1 && options->n_ports <= PORTS_MAX ? 0 : -1;
 }
 
+static int take_peer(struct options *options, const char *value)
+{
+	options->has_peer = strcmp(value, "slirp") == 0;
+	return options->has_peer ? 0 : -1;
+}
+
 static int take_no_cmux(struct options *options, const char *value)
 {
 	(void)value;
@@ -275,6 +281,7 @@ static const struct option_row rows[] = {
 	{ "queue", "BYTES", take_queue, "that wait for the serial line" },
 	{ "seed", "N", take_seed, "another one, other packets are lost" },
 	{ "tun", "DEVICE", take_tun, "the network; usocket-slirp without it" },
+	{ "peer", "slirp", take_peer, "Debian's slirp answers calls, network and all" },
 	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, cmux, silent,\n"
 					      "baud, echo-off, garbage, dead" },
 };

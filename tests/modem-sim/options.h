@@ -32,6 +32,7 @@ struct options {
 	const char *control_path; /* NULL: no control socket */
 	uint32_t n_ports;
 	bool has_no_cmux;
+	bool has_peer;	    /* slirp-fullbolt answers calls */
 	unsigned int start; /* bits of enum start */
 	const struct family *family;
 	unsigned int baud;    /* 0: whatever the host's port has */
