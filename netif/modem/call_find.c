@@ -27,6 +27,7 @@
 #define PROBES_MAX    3
 #define GUARD_MS      1100
 #define CLOSE_DOWN_MS 300
+#define SETTLE_MS     1000
 /* Until a modem that is restarting answers; many take half of it. */
 #define RESTART_MS 40000
 /* The most N1 that anybody may have left the multiplexer with. */
@@ -51,10 +52,20 @@ void call_find_start(struct call *call)
 	call_pause(call, call->is_step_done ? CALL_RESTARTED : CALL_PROBE, 0);
 }
 
+/*
+ * Answers to earlier probes may be on their way still, and would be taken for
+ * those to what is asked next.
+ */
 static void found(struct call *call)
 {
+	bool is_at_once = call->state == CALL_PROBE && call->n_probes == 0;
+	enum call_state next = is_to_reset(call) ? CALL_RESET : CALL_ECHO_OFF;
+
 	call->n_probes = 0;
-	call_enter(call, is_to_reset(call) ? CALL_RESET : CALL_ECHO_OFF);
+	if (is_at_once)
+		call_enter(call, next);
+	else
+		call_pause(call, next, SETTLE_MS);
 }
 
 /* Once more, or on to @next. */
@@ -205,7 +216,7 @@ void call_on_reset(struct call *call, const struct at_result *result)
 void call_on_restarted(struct call *call, const struct at_result *result)
 {
 	if (result->status == AT_OK) {
-		call_enter(call, CALL_ECHO_OFF);
+		found(call);
 	} else if (++call->n_probes < RESTART_MS / CALL_POLL_MS) {
 		call_pause(call, CALL_RESTARTED, CALL_POLL_MS / 2);
 	} else {

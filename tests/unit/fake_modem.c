@@ -227,7 +227,7 @@ static void take_command(enum input input, const char *command)
 	fake.n_commands++;
 	if (fake.silent_after && fake.n_commands > fake.silent_after)
 		return;
-	if (fake.latency_ms)
+	if (fake.latency_ms && !m.answer_ready->is_pending)
 		event_add(m.answer_ready, &latency);
 	if (fake.has_echo) {
 		say(input, command, strlen(command));

@@ -116,6 +116,20 @@ START_TEST(modem_that_is_silent_is_given_up)
 }
 END_TEST
 
+/* Then the answer to one command comes while the next is under way. */
+START_TEST(modem_that_answers_late_is_understood)
+{
+	fake.latency_ms = 700;
+	call = fake_call(&config);
+	ck_assert(!fake_run(2000));
+	fake.latency_ms = 100;
+	ck_assert(!fake_run(MINUTE_MS));
+	ck_assert_str_eq(fake.identity.manufacturer, "Some Maker");
+	ck_assert_str_eq(fake.identity.model, "M1");
+	ck_assert_uint_eq(fake.n_ready, 1);
+}
+END_TEST
+
 /* It is in a call that it never says a word of, but hears the reset. */
 START_TEST(modem_that_hears_only_its_reset_comes_back)
 {
@@ -426,6 +440,7 @@ int main(void)
 	tcase_add_loop_test(tc, modem_left_in_a_call_is_found, 0, 2);
 	tcase_add_loop_test(tc, modem_that_is_silent_is_given_up, TABLE_STEP_REDIAL,
 		TABLE_STEP_COUNT);
+	tcase_add_test(tc, modem_that_answers_late_is_understood);
 	tcase_add_test(tc, modem_that_hears_only_its_reset_comes_back);
 	tcase_add_loop_test(tc, modem_that_does_not_come_back_is_given_up, TABLE_STEP_REDIAL,
 		TABLE_STEP_COUNT);
