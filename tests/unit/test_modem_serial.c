@@ -136,7 +136,7 @@ START_TEST(queue_is_bounded_and_drained)
 }
 END_TEST
 
-/* Waiting for it would be waiting for ever: Check ends a test that hangs. */
+/* What the old speed has not taken is noise at the new one, and not waited for. */
 START_TEST(speed_changes_though_the_modem_takes_nothing)
 {
 	struct termios t;
