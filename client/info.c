@@ -125,6 +125,7 @@ static void public_link_addresses(struct usocket_link_info *out, const struct ta
 	out->address4 = link_address(&record->address4);
 	out->gateway4 = link_address(&record->gateway4);
 	out->gateway6 = link_address(&record->gateway6);
+	out->nat64 = link_address(&record->nat64);
 	for (int i = 0; i < TABLE_LINK_ADDRESSES6; i++)
 		out->addresses6[i] = link_address(&record->addresses6[i]);
 	out->n_addresses6 = record->n_addresses6 < TABLE_LINK_ADDRESSES6 ? record->n_addresses6

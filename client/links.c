@@ -13,6 +13,7 @@
 #include "client/session.h"
 #include "client/usocket.h"
 #include "client/waiting.h"
+#include "proto/nat64.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -77,7 +78,8 @@ static bool carries(const struct table_link *link, const struct links_way *way)
 	if (!to)
 		return true;
 	if (to->family == ADDRESS_IPV4)
-		return link->address4.family == ADDRESS_IPV4;
+		return link->address4.family == ADDRESS_IPV4 ||
+			(link->nat64.family && nat64_may_carry(&link->nat64, to->ip));
 	if (address_is_link_local(to) || address_is_multicast(to))
 		return link->n_addresses6 > 0;
 	return has_address6(link, false);
@@ -142,7 +144,7 @@ bool links_have_family(enum address_family family)
 	struct address to = { .family = (uint8_t)family };
 	struct links_way way = { .to = &to };
 
-	/* Neither link-local nor loopback: 2000::, 1.0.0.0. */
+	/* Of the whole world: 2000::, 1.0.0.0. */
 	to.ip[0] = family == ADDRESS_IPV6 ? 0x20 : 1;
 	return any_link(carries, &way);
 }

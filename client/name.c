@@ -295,7 +295,9 @@ static int lookup_ask(struct usocket_lookup *lookup)
  */
 static int rank(const struct address *a)
 {
-	return (links_reach(&(struct links_way){ .to = a }) ? 0 : 2) + (a->family == ADDRESS_IPV6 ? 0 : 1);
+	const struct links_way way = { .to = a };
+
+	return (links_reach(&way) ? 0 : 2) + (a->family == ADDRESS_IPV6 ? 0 : 1);
 }
 
 static void sort_addresses(struct usocket_lookup *lookup)

@@ -561,8 +561,9 @@ struct usocket_link_info {
 	uint32_t metric;			      /* as configured: the lowest goes first */
 	uint32_t rank;				      /* among the links that can send, from 1;
 							 0: it cannot */
+	struct usocket_address nat64;		      /* prefix of NAT64; AF_UNSPEC: none */
 	uint8_t reason;				      /* enum usocket_link_reason */
-	uint8_t step;				      /* enum usocket_link_step: of this try, or the next */
+	uint8_t step;				      /* enum usocket_link_step, the latest */
 	uint8_t is_refused;			      /* not tried again before something changes */
 	/* What a modem tells; or MODEM_UNKNOWN, texts: empty. 3GPP TS 27.007. */
 	int8_t sim_status;	   /* QuecPython's: 0 none, 1 ready, 2 PIN, 3 PUK, ... */

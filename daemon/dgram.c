@@ -372,16 +372,14 @@ static struct netif *multicast_netif_of(struct dgram_socket *d, const struct add
 }
 
 bool dgram_can_route(struct dgram_socket *d, const ip_addr_t *local, const struct address *to,
-	uint8_t *multicast_netif)
+	const ip_addr_t *ip, uint8_t *multicast_netif)
 {
 	struct netif *netif = multicast_netif_of(d, to);
-	ip_addr_t ip;
 
 	*multicast_netif = netif ? netif_get_index(netif) : NETIF_NO_INDEX;
 	if (netif)
 		return netif_is_up(netif) && netif_is_link_up(netif);
-	inet_to_lwip(d->base.registry->daemon, to, &ip);
-	return inet_route(local, &ip);
+	return inet_route(local, ip);
 }
 
 bool dgram_in_group(struct dgram_socket *d, const ip_addr_t *address)

@@ -23,7 +23,9 @@ struct dgram_socket {
 		struct udp_pcb *udp;
 		struct raw_pcb *raw;
 	};
-	struct address peer; /* default destination and only source;
+	struct udp_pcb *nat64; /* of an IPv4 socket that has sent through NAT64 */
+	bool uses_nat64;       /* IPv4 has been sent through it */
+	struct address peer;   /* default destination and only source;
 					 * family NONE: not connected */
 	LIST_HEAD(, dgram_group) groups;
 	/* Sends one datagram; takes @p. */
@@ -66,11 +68,12 @@ int dgram_set_group(struct usock *s, bool join, const struct address *group,
 int dgram_find_interface(struct usock *s, const struct address *interface, struct netif **out);
 
 /*
- * Whether a datagram to @to can go out; *@multicast_netif, a pcb's member, is
- * set to what OPTION_MULTICAST_INTERFACE says for it, or to none.
+ * Whether a datagram to @to, which for lwIP is @ip, can go out from @local;
+ * *@multicast_netif, a pcb's member, is set to what OPTION_MULTICAST_INTERFACE
+ * says for it, or to none.
  */
 bool dgram_can_route(struct dgram_socket *d, const ip_addr_t *local, const struct address *to,
-	uint8_t *multicast_netif);
+	const ip_addr_t *ip, uint8_t *multicast_netif);
 bool dgram_in_group(struct dgram_socket *d, const ip_addr_t *address);
 void dgram_leave_groups(struct dgram_socket *d);
 

@@ -13,6 +13,7 @@
 #include "daemon/inet.h"
 #include "daemon/ports.h"
 #include "daemon/tcp_private.h"
+#include "netif/route.h"
 
 #include <errno.h>
 #include <lwip/pbuf.h>
@@ -181,12 +182,31 @@ static void tell_tcp(struct socket_registry *registry, const struct quote *quote
 	}
 }
 
-static void tell(struct socket_registry *registry, const struct quote *quote, int error)
+static void tell_of(struct socket_registry *registry, const struct quote *quote, int error)
 {
 	if (quote->protocol == IPPROTO_UDP)
 		tell_udp(registry, quote, error);
 	else if (quote->protocol == IPPROTO_TCP)
 		tell_tcp(registry, quote, error);
+}
+
+/* What went to a NAT64 prefix may be of a socket that talks IPv4: see inet.h. */
+static void tell(struct socket_registry *registry, const struct quote *quote, int error)
+{
+	struct quote mapped = *quote;
+	ip6_addr_t ip6 = { 0 };
+	ip4_addr_t ip4;
+
+	tell_of(registry, quote, error);
+	if (quote->remote.family != ADDRESS_IPV6)
+		return;
+	memcpy(ip6.addr, quote->remote.ip, sizeof(ip6.addr));
+	if (!route_unmap6(&ip6, &ip4))
+		return;
+	mapped.local = inet_nat64_local(quote->local.port, false);
+	mapped.remote = (struct address){ .family = ADDRESS_IPV4, .port = quote->remote.port };
+	memcpy(mapped.remote.ip, &ip4.addr, 4);
+	tell_of(registry, &mapped, error);
 }
 
 static u8_t on_icmp(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *ip)

@@ -3,6 +3,7 @@
 
 #include "daemon/usocketd.h"
 #include "netif/link.h"
+#include "netif/route.h"
 
 #include <errno.h>
 #include <lwip/ip.h>
@@ -49,6 +50,25 @@ void inet_to_lwip(const struct usocketd *daemon, const struct address *a, ip_add
 		*ip = *IP_ANY_TYPE;
 		break;
 	}
+}
+
+void inet_destination(const struct usocketd *daemon, const struct address *local,
+	const struct address *to, ip_addr_t *ip)
+{
+	ip6_addr_t mapped;
+
+	inet_to_lwip(daemon, to, ip);
+	if (!IP_IS_V4_VAL(*ip) || !address_is_any(local) ||
+		!route_map4(NULL, ip_2_ip4(ip), &mapped))
+		return;
+	ip_addr_copy_from_ip6(*ip, mapped);
+}
+
+struct address inet_nat64_local(uint16_t port, bool as_v6)
+{
+	const struct address a = { .family = ADDRESS_IPV4, .port = port, .ip = { 192, 0, 0, 2 } };
+
+	return as_v6 ? address_map_v4(&a) : a;
 }
 
 static uint32_t zone_to_scope(const struct usocketd *daemon, const ip6_addr_t *ip6)

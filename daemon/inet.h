@@ -21,6 +21,19 @@ struct usocketd;
  */
 void inet_to_lwip(const struct usocketd *daemon, const struct address *a, ip_addr_t *ip);
 
+/*
+ * The same for where a socket that is bound to @local sends: what is IPv4 but
+ * has to go through NAT64 comes as IPv6.
+ */
+void inet_destination(const struct usocketd *daemon, const struct address *local,
+	const struct address *to, ip_addr_t *ip);
+
+/*
+ * The address of ours that a socket shows which talks IPv4 through NAT64 (RFC
+ * 7335); @as_v6 as below.
+ */
+struct address inet_nat64_local(uint16_t port, bool as_v6);
+
 /* And back, with @port; @as_v6: IPv4 as IPv4-mapped, for AF_INET6 sockets. */
 struct address inet_from_lwip(const struct usocketd *daemon, const ip_addr_t *ip, uint16_t port,
 	bool as_v6);

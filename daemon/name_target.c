@@ -17,6 +17,7 @@
 #include "daemon/name_target.h"
 
 #include "daemon/limits.h"
+#include "daemon/nat64_finder.h"
 #include "daemon/resolver.h"
 #include "daemon/resolver_name.h"
 #include "daemon/socket_private.h"
@@ -206,10 +207,14 @@ bool name_target_has_next(const struct name_target *target)
 
 bool name_target_waits(const struct name_target *target)
 {
-	if (!target->wait_for_link || stack_now_ns() >= target->end_ns)
+	struct usocketd *daemon = target->registry->daemon;
+
+	if (stack_now_ns() >= target->end_ns)
 		return false;
-	return target->n_addresses > 0 ||
-		!resolver_has_servers(target->registry->daemon->resolver);
+	if (target->n_addresses > 0)
+		return target->wait_for_link ||
+			nat64_finder_may_help(daemon, &target->addresses[0]);
+	return target->wait_for_link && !resolver_has_servers(daemon->resolver);
 }
 
 uint32_t name_target_share_ms(const struct name_target *target)

@@ -58,8 +58,9 @@ bool name_target_has_next(const struct name_target *target);
 bool name_target_is_untried(const struct name_target *target);
 
 /*
- * Whether to wait for a link, after none of the addresses could be reached:
- * asked for, there is time left, and it is for want of a link.
+ * Whether to wait, after none of the addresses could be reached: there is time
+ * left, and it is for want of a link and asked for, or of a NAT64 prefix that is
+ * being looked for.
  */
 bool name_target_waits(const struct name_target *target);
 

@@ -82,7 +82,7 @@ static void raw_send_datagram(struct dgram_socket *d, struct pbuf *p, const stru
 	ip_addr_t ip;
 
 	inet_to_lwip(d->base.registry->daemon, to, &ip);
-	if (!dgram_can_route(d, &d->raw->local_ip, to, &d->raw->mcast_ifindex) ||
+	if (!dgram_can_route(d, &d->raw->local_ip, to, &ip, &d->raw->mcast_ifindex) ||
 		raw_sendto(d->raw, p, &ip) != ERR_OK)
 		d->base.record.drops++;
 	pbuf_free(p);

@@ -22,6 +22,7 @@
 
 #include "daemon/inet.h"
 #include "daemon/usocketd.h"
+#include "netif/route.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -223,6 +224,23 @@ static uint16_t random_port(void)
 	return (uint16_t)(PORT_FIRST + bits % PORT_COUNT);
 }
 
+/* Where @server is on its link, which may have to be by way of NAT64. */
+static void resolve_way(const struct slot *slot, ip_addr_t *ip)
+{
+	static const struct address any;
+	const struct usocketd *daemon = slot->io->params.daemon;
+	const struct netif *netif = inet_netif_of(daemon, slot->server.scope);
+	ip6_addr_t mapped;
+
+	if (!netif) {
+		inet_destination(daemon, &any, &slot->server, ip);
+		return;
+	}
+	inet_to_lwip(daemon, &slot->server, ip);
+	if (IP_IS_V4_VAL(*ip) && route_map4(netif, ip_2_ip4(ip), &mapped))
+		ip_addr_copy_from_ip6(*ip, mapped);
+}
+
 /* The address to ask @server from: its link's, or any. NULL: it has none. */
 static const ip_addr_t *local_for(const struct slot *slot, const ip_addr_t *server)
 {
@@ -370,7 +388,7 @@ static int io_connect(ares_socket_t fd, const struct sockaddr *sa, ares_socklen_
 	if (address_from_sockaddr(&slot->server, sa, (socklen_t)len) < 0)
 		return fail(EAFNOSUPPORT);
 	add_scope(&io->params, &slot->server);
-	inet_to_lwip(io->params.daemon, &slot->server, &ip);
+	resolve_way(slot, &ip);
 	r = open_slot(slot, &ip);
 	if (r < 0)
 		return fail(-r);

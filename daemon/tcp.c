@@ -328,6 +328,14 @@ static_assert((int)ESTABLISHED == (int)TABLE_STATE_ESTABLISHED &&
 		(int)TIME_WAIT == (int)TABLE_STATE_TIME_WAIT,
 	"state numbers agree");
 
+/* Its user asked for IPv4, and it is connected by IPv6. */
+static bool goes_through_nat64(const struct tcp_socket *t)
+{
+	struct address target = address_unmap_v4(&t->target);
+
+	return target.family == ADDRESS_IPV4 && IP_IS_V6(&t->pcb->remote_ip);
+}
+
 static void describe_pcb(struct tcp_socket *t)
 {
 	struct usocketd *daemon = t->base.registry->daemon;
@@ -335,8 +343,13 @@ static void describe_pcb(struct tcp_socket *t)
 	const struct tcp_pcb *pcb = t->pcb;
 	bool as_v6 = record->family == ADDRESS_IPV6;
 
-	record->local = inet_from_lwip(daemon, &pcb->local_ip, pcb->local_port, as_v6);
-	record->remote = inet_from_lwip(daemon, &pcb->remote_ip, pcb->remote_port, as_v6);
+	if (goes_through_nat64(t)) {
+		record->local = inet_nat64_local(pcb->local_port, as_v6);
+		record->remote = t->target;
+	} else {
+		record->local = inet_from_lwip(daemon, &pcb->local_ip, pcb->local_port, as_v6);
+		record->remote = inet_from_lwip(daemon, &pcb->remote_ip, pcb->remote_port, as_v6);
+	}
 	/* lwIP's sequence numbers count a FIN or not, depending on its segment. */
 	record->send_queue = (uint32_t)(record->bytes_sent - record->bytes_acked);
 	record->rtt_us = t->srtt_us;

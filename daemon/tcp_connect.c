@@ -12,6 +12,10 @@
  * A client that writes less, or more, hurts only itself: what was there
  * before the connect never reaches the network.
  *
+ * A socket waits for a link if it asked for that, and else only for the answer
+ * whether IPv4 can go through NAT64, which on a link without IPv4 is known a
+ * moment after the link is up.
+ *
  * WAITING and CONNECTING share one deadline (connect_timeout). A connect to a
  * name has that of its target instead, and CONNECTING a share of it for each
  * address. An attempt may fail inside lwIP, so the next one is made from the
@@ -21,6 +25,7 @@
 
 #include "daemon/inet.h"
 #include "daemon/name_target.h"
+#include "daemon/nat64_finder.h"
 #include "daemon/ports.h"
 
 #include <errno.h>
@@ -148,10 +153,11 @@ static int send_syn_from_free_port(struct tcp_socket *t, const ip_addr_t *remote
 
 static int start_connecting(struct tcp_socket *t)
 {
+	struct usocketd *daemon = t->base.registry->daemon;
 	ip_addr_t remote, local;
 
-	inet_to_lwip(t->base.registry->daemon, &t->target, &remote);
-	inet_to_lwip(t->base.registry->daemon, &t->base.bound, &local);
+	inet_destination(daemon, &t->base.bound, &t->target, &remote);
+	inet_to_lwip(daemon, &t->base.bound, &local);
 	if (ip_addr_isany(&local) || IP_GET_TYPE(&local) != IP_GET_TYPE(&remote))
 		local = *IP_ANY_TYPE;
 	else if (!inet_is_ours(&local))
@@ -159,6 +165,12 @@ static int start_connecting(struct tcp_socket *t)
 	if (!inet_route(&local, &remote))
 		return -EHOSTUNREACH;
 	return send_syn_from_free_port(t, &remote);
+}
+
+/* Whether a target without a route may have one later, and is to be kept. */
+static bool is_to_wait(const struct tcp_socket *t)
+{
+	return t->wait_for_link || nat64_finder_may_help(t->base.registry->daemon, &t->target);
 }
 
 static int check_target(const struct tcp_socket *t, const struct address *remote)
@@ -228,7 +240,8 @@ int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_
 		r = tcp_arm_deadline(t, s->registry->daemon->config.connect_timeout_s * 1000);
 	if (r == 0)
 		r = start_connecting(t);
-	if (r == -EHOSTUNREACH && wait_for_link) {
+	t->wait_for_link = wait_for_link;
+	if (r == -EHOSTUNREACH && is_to_wait(t)) {
 		t->phase = TCP_PHASE_WAITING;
 		r = 0;
 	}
@@ -339,7 +352,7 @@ void tcp_connect_link_changed(struct tcp_socket *t)
 	}
 	t->phase = TCP_PHASE_IDLE;
 	r = start_connecting(t);
-	if (r == -EHOSTUNREACH)
+	if (r == -EHOSTUNREACH && is_to_wait(t))
 		t->phase = TCP_PHASE_WAITING;
 	else if (r < 0)
 		tcp_connect_failed(t, -r);

@@ -20,8 +20,8 @@ enum tcp_phase {
 	 * address is about to be tried. pcb is NULL. Leaves by the look-up's
 	 * end, from the run queue, by disconnect or when the time is over. */
 	TCP_PHASE_RESOLVING,
-	/* Connect asked for, no link can take it. pcb is NULL. Leaves when a
-	 * link comes up, by disconnect or by the connect deadline. */
+	/* Connect asked for, no link can take it yet. pcb is NULL. Leaves when
+	 * that changes, by disconnect or by the connect deadline. */
 	TCP_PHASE_WAITING,
 	/* SYN sent. Leaves by the answer, disconnect or the deadline; to
 	 * RESOLVING if the name has another address. */
@@ -45,7 +45,8 @@ struct tcp_socket {
 	struct tcp_pcb *pcb; /* its callbacks are ours while it is set */
 
 	/* Connecting. */
-	struct address target;	/* of the connect under way */
+	struct address target;	/* of the latest connect */
+	bool wait_for_link;	/* asked for with it */
 	struct event *deadline; /* of connect, or of lingering */
 	uint32_t n_filler;	/* bytes that keep the channel unwritable */
 

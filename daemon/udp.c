@@ -8,6 +8,11 @@
  * A connect to a name leaves the socket without a peer and unwritable until the
  * name is resolved (dgram.c); then it is a connect like any other.
  *
+ * An IPv4 socket whose datagrams have to go through NAT64 gets a second pcb for
+ * them, on the same port of IPv6. What comes from a NAT64 prefix is for a socket
+ * that wants that IPv6 address, else for one that wants the IPv4 address behind
+ * it; so each kind of socket sees the address it has sent to.
+ *
  * The pcb is never connected as far as lwIP knows: lwIP would answer what
  * comes from others with port unreachable, where it is to be dropped and
  * counted (semantics.md K11). So several sockets on one port are told apart
@@ -20,14 +25,21 @@
 #include "daemon/inet.h"
 #include "daemon/name_target.h"
 #include "daemon/ports.h"
+#include "netif/route.h"
 
 #include <errno.h>
 #include <lwip/pbuf.h>
 #include <lwip/udp.h>
 #include <netinet/in.h>
+#include <string.h>
 
 /* Dynamic ports that are tried for one bind. */
 #define PORT_TRIES 64
+
+static bool is_connected(struct usock *s)
+{
+	return dgram_of(s)->peer.family != ADDRESS_NONE;
+}
 
 /* How well @s fits a datagram from @from to @to; 0: not at all. */
 static int match_score(struct usock *s, const struct address *from, const struct address *to)
@@ -48,7 +60,7 @@ static int match_score(struct usock *s, const struct address *from, const struct
 		return 0;
 	if (!any)
 		score += 1;
-	if (dgram_of(s)->peer.family != ADDRESS_NONE)
+	if (is_connected(s))
 		score += 2;
 	return score;
 }
@@ -71,6 +83,28 @@ static struct usock *best_match(struct dgram_socket *d, const struct address *fr
 	return best;
 }
 
+/* The IPv4 address that @ip is by way of NAT64; family NONE: it is none. */
+static struct address behind_nat64(const ip_addr_t *ip, uint16_t port)
+{
+	struct address a = { .port = port };
+	ip4_addr_t ip4;
+
+	if (IP_IS_V6(ip) && route_unmap6(ip_2_ip6(ip), &ip4)) {
+		a.family = ADDRESS_IPV4;
+		memcpy(a.ip, &ip4.addr, 4);
+	}
+	return a;
+}
+
+/* Of those that have sent to the IPv4 address. */
+static struct usock *nat64_match(struct dgram_socket *d, const struct address *from)
+{
+	struct address to = inet_nat64_local(0, false);
+	struct usock *s = best_match(d, from, &to);
+
+	return s && dgram_of(s)->uses_nat64 ? s : NULL;
+}
+
 static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *ip,
 	u16_t port)
 {
@@ -78,11 +112,16 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
 	struct usocketd *daemon = d->base.registry->daemon;
 	struct address from = inet_from_lwip(daemon, ip, port, false);
 	struct address to = inet_from_lwip(daemon, ip_current_dest_addr(), 0, false);
+	struct address behind = behind_nat64(ip, port);
 	struct usock *s = &d->base;
 
 	(void)pcb;
 	if (!address_is_multicast(&to) && !inet_is_broadcast(ip_current_dest_addr()))
 		s = best_match(d, &from, &to);
+	if (behind.family && (!s || (dgram_of(s)->uses_nat64 && !is_connected(s)))) {
+		s = nat64_match(d, &behind);
+		from = behind;
+	}
 	if (s && s->record.family == ADDRESS_IPV6)
 		from = address_map_v4(&from);
 	if (s && dgram_wants(dgram_of(s), &from))
@@ -98,6 +137,8 @@ static int udp_apply_option(struct usock *s, usp_Option option)
 
 	if (option == usp_Option_OPTION_MULTICAST_TTL && pcb)
 		udp_set_multicast_ttl(pcb, (u8_t)socket_option(s, option));
+	if (dgram_of(s)->nat64)
+		dgram_apply_option(s, (struct ip_pcb *)dgram_of(s)->nat64, option);
 	return dgram_apply_option(s, (struct ip_pcb *)pcb, option);
 }
 
@@ -129,6 +170,23 @@ static int make_pcb(struct dgram_socket *d)
 	}
 	udp_recv(pcb, on_datagram, d);
 	d->udp = pcb;
+	dgram_apply_options(&d->base);
+	return 0;
+}
+
+static int make_nat64_pcb(struct dgram_socket *d)
+{
+	struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_V6);
+
+	if (!pcb)
+		return -ENOBUFS;
+	ip_set_option(pcb, SOF_REUSEADDR);
+	if (udp_bind(pcb, IP6_ADDR_ANY, d->base.bound.port) != ERR_OK) {
+		udp_remove(pcb);
+		return -EADDRINUSE;
+	}
+	udp_recv(pcb, on_datagram, d);
+	d->nat64 = pcb;
 	dgram_apply_options(&d->base);
 	return 0;
 }
@@ -184,15 +242,23 @@ static int udp_op_bind(struct usock *s, const struct address *local)
 	return 0;
 }
 
-/* The source address and link that datagrams to @peer have now. */
+/* Whether IPv4 @to has become IPv6 @ip: see inet_destination(). */
+static bool is_mapped(const struct address *to, const ip_addr_t *ip)
+{
+	return IP_IS_V6(ip) && address_unmap_v4(to).family == ADDRESS_IPV4;
+}
+
+/* The source address and link that datagrams to the peer have now. */
 static void describe_way(struct usock *s, struct netif *netif, const ip_addr_t *peer)
 {
 	struct usocketd *daemon = s->registry->daemon;
 	const ip_addr_t *source = ip_netif_get_local_ip(netif, peer);
+	bool as_v6 = s->record.family == ADDRESS_IPV6;
 
-	if (address_is_any(&s->bound) && source)
-		s->record.local = inet_from_lwip(daemon, source, s->bound.port,
-			s->record.family == ADDRESS_IPV6);
+	if (is_mapped(&dgram_of(s)->peer, peer))
+		s->record.local = inet_nat64_local(s->bound.port, as_v6);
+	else if (address_is_any(&s->bound) && source)
+		s->record.local = inet_from_lwip(daemon, source, s->bound.port, as_v6);
 	s->record.link = inet_link_of(daemon, netif);
 }
 
@@ -206,7 +272,7 @@ static int connect_to(struct usock *s, const struct address *remote)
 
 	if (remote->port == 0)
 		return -EINVAL;
-	inet_to_lwip(daemon, remote, &peer);
+	inet_destination(daemon, &s->bound, remote, &peer);
 	if (inet_is_broadcast(&peer) && !socket_option(s, usp_Option_OPTION_BROADCAST))
 		return -EACCES;
 	inet_to_lwip(daemon, &s->bound, &local);
@@ -231,7 +297,7 @@ static void follow_default(struct usock *s)
 
 	if (remote->family == ADDRESS_NONE || !address_is_any(&s->bound))
 		return;
-	inet_to_lwip(s->registry->daemon, remote, &peer);
+	inet_destination(s->registry->daemon, &s->bound, remote, &peer);
 	netif = inet_route(IP_ANY_TYPE, &peer);
 	if (!netif)
 		return;
@@ -332,13 +398,30 @@ static void loop_multicast(struct dgram_socket *d, const struct pbuf *p,
 			dgram_deliver(dgram_of(s), p, 0, &from);
 }
 
+/* The pcb that can send @to, which is @ip; NULL: there is no memory for it. */
+static struct udp_pcb *sender_for(struct dgram_socket *d, const struct address *to,
+	const ip_addr_t *ip)
+{
+	if (ensure_bound(d) < 0)
+		return NULL;
+	if (!is_mapped(to, ip))
+		return d->udp;
+	d->uses_nat64 = true;
+	if (d->base.record.family == ADDRESS_IPV6)
+		return d->udp;
+	if (!d->nat64)
+		make_nat64_pcb(d);
+	return d->nat64;
+}
+
 static void udp_send_datagram(struct dgram_socket *d, struct pbuf *p, const struct address *to)
 {
+	struct udp_pcb *pcb;
 	ip_addr_t ip;
 
-	inet_to_lwip(d->base.registry->daemon, to, &ip);
-	if (ensure_bound(d) < 0 ||
-		!dgram_can_route(d, &d->udp->local_ip, to, &d->udp->mcast_ifindex)) {
+	inet_destination(d->base.registry->daemon, &d->base.bound, to, &ip);
+	pcb = sender_for(d, to, &ip);
+	if (!pcb || !dgram_can_route(d, &pcb->local_ip, to, &ip, &pcb->mcast_ifindex)) {
 		d->base.record.drops++;
 		pbuf_free(p);
 		return;
@@ -346,7 +429,7 @@ static void udp_send_datagram(struct dgram_socket *d, struct pbuf *p, const stru
 	if (ip_addr_ismulticast(&ip) &&
 		socket_option(&d->base, usp_Option_OPTION_MULTICAST_LOOP))
 		loop_multicast(d, p, to, &ip);
-	if (udp_sendto(d->udp, p, &ip, to->port) != ERR_OK)
+	if (udp_sendto(pcb, p, &ip, to->port) != ERR_OK)
 		d->base.record.drops++;
 	pbuf_free(p);
 }
@@ -363,7 +446,10 @@ static void udp_op_release(struct usock *s)
 	dgram_leave_groups(d);
 	if (d->udp)
 		udp_remove(d->udp);
+	if (d->nat64)
+		udp_remove(d->nat64);
 	d->udp = NULL;
+	d->nat64 = NULL;
 }
 
 static const struct socket_ops udp_ops = {

@@ -17,6 +17,7 @@
 
 #include "daemon/limits.h"
 #include "daemon/link_requests.h"
+#include "daemon/nat64_finder.h"
 #include "daemon/reap.h"
 #include "daemon/resolver.h"
 #include "daemon/resolver_requests.h"
@@ -47,7 +48,8 @@ static bool addresses_differ(const struct table_link *a, const struct table_link
 		a->n_addresses6 != b->n_addresses6 ||
 		memcmp(a->addresses6, b->addresses6, sizeof(a->addresses6)) != 0 ||
 		memcmp(&a->gateway6, &b->gateway6, sizeof(a->gateway6)) != 0 ||
-		memcmp(a->dns, b->dns, sizeof(a->dns)) != 0 || a->mtu != b->mtu ||
+		memcmp(a->dns, b->dns, sizeof(a->dns)) != 0 ||
+		memcmp(&a->nat64, &b->nat64, sizeof(a->nat64)) != 0 || a->mtu != b->mtu ||
 		standings_differ(a, b);
 }
 
@@ -73,6 +75,8 @@ static void link_record_changed(struct usocketd *daemon, uint32_t index)
 			socket_registry_link_changed(daemon->sockets);
 		if (daemon->resolver)
 			resolver_update_servers(daemon->resolver);
+		if (daemon->nat64)
+			nat64_finder_update(daemon->nat64);
 	}
 	if (state_changed && daemon->watchers)
 		watchers_link_changed(daemon->watchers, index);
@@ -188,9 +192,11 @@ static int start_resolver(struct usocketd *daemon)
 	if (r < 0)
 		return r;
 	daemon->resolver_requests = resolver_requests_new(daemon);
+	daemon->nat64 = nat64_finder_new(daemon);
 	daemon->watchers = watchers_new(daemon);
 	daemon->link_requests = link_requests_new(daemon);
-	if (!daemon->resolver_requests || !daemon->watchers || !daemon->link_requests)
+	if (!daemon->resolver_requests || !daemon->nat64 || !daemon->watchers ||
+		!daemon->link_requests)
 		return -ENOMEM;
 	return 0;
 }
@@ -235,6 +241,8 @@ void usocketd_stop(struct usocketd *daemon)
 	resolver_requests_free(daemon->resolver_requests);
 	socket_registry_free(daemon->sockets);
 	daemon->sockets = NULL;
+	nat64_finder_free(daemon->nat64);
+	daemon->nat64 = NULL;
 	resolver_free(daemon->resolver);
 	daemon->resolver = NULL;
 	free_links(daemon);
@@ -252,4 +260,5 @@ void usocketd_reconfigure(struct usocketd *daemon)
 {
 	log_set_level(daemon->config.log_level);
 	resolver_update_servers(daemon->resolver);
+	nat64_finder_update(daemon->nat64);
 }

@@ -16,6 +16,7 @@ struct accounts;
 struct event_base;
 struct link;
 struct link_requests;
+struct nat64_finder;
 struct reaper;
 struct resolver;
 struct resolver_requests;
@@ -36,6 +37,7 @@ struct usocketd {
 	struct socket_registry *sockets;
 	struct resolver *resolver;
 	struct resolver_requests *resolver_requests;
+	struct nat64_finder *nat64;
 	struct watchers *watchers;
 	struct link_requests *link_requests;
 	struct server *server;

@@ -573,6 +573,8 @@ static int netif_start(struct link *link, struct event_base *base)
 	link->route.netif = &link->ipif.netif;
 	link->route.is_waiting = true;
 	link->route.metric = link->metric;
+	if (link->nat64 == LINK_NAT64_FIXED)
+		link->route.nat64 = link->nat64_prefix;
 	route_add(&link->route);
 	return 0;
 }

@@ -115,6 +115,15 @@ void link_unfollow(struct link_follower *follower);
 /* Bits of CAP_ of capabilities(7) that the link must be opened with. */
 uint32_t link_capabilities(const struct link *link);
 
+/*
+ * Whether the prefix of NAT64 is to be looked for: the link is up, has IPv6 and
+ * no IPv4, and the configuration leaves it open.
+ */
+bool link_seeks_nat64(const struct link *link);
+
+/* What was found; family NONE: there is no prefix. Its port is its length. */
+void link_set_nat64(struct link *link, const struct address *prefix);
+
 const char *link_name(const struct link *link);
 enum table_link_state link_state(const struct link *link);
 /* It was taken down, and waits for link_up(). */

@@ -8,6 +8,8 @@
  */
 #include "netif/link_private.h"
 
+#include "proto/nat64.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
@@ -117,6 +119,26 @@ static int set_metric(struct link *link, const char *value, char *error, size_t 
 		return -EINVAL;
 	}
 	link->metric = (uint32_t)metric;
+	return 0;
+}
+
+static int set_nat64(struct link *link, const char *value, char *error, size_t size)
+{
+	struct address prefix;
+
+	if (strcmp(value, "auto") == 0) {
+		link->nat64 = LINK_NAT64_AUTO;
+	} else if (strcmp(value, "none") == 0) {
+		link->nat64 = LINK_NAT64_NONE;
+	} else if (link_parse_prefix(&prefix, value) == 0 && nat64_is_prefix(&prefix)) {
+		link->nat64 = LINK_NAT64_FIXED;
+		link->nat64_prefix = prefix;
+	} else {
+		snprintf(error, size,
+			"nat64 is auto, none or a prefix of 32, 40, 48, 56, 64 or 96 bits, "
+			"such as 64:ff9b::/96");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -278,6 +300,7 @@ const struct link_key link_common_keys[] = {
 	{ "health", set_health },
 	{ "metric", set_metric },
 	{ "mtu", set_mtu },
+	{ "nat64", set_nat64 },
 	{ "power_script", set_power_script },
 	{ "probe", set_probe },
 	{ NULL, NULL },

@@ -36,6 +36,12 @@ struct link;
 
 #define LINK_PATH_MAX	    256
 
+enum link_nat64 {
+	LINK_NAT64_AUTO, /* to be found: see link_set_nat64() */
+	LINK_NAT64_NONE,
+	LINK_NAT64_FIXED,
+};
+
 /*
  * What a link is given by its driver when it comes up. In addresses, the port
  * is the prefix length, as in the table.
@@ -157,6 +163,8 @@ struct link {
 	struct link_parameters given;	   /* by the driver, the latest */
 	struct link_parameters current;	   /* applied to the netif */
 	uint32_t metric;		   /* configured: the lowest link goes first */
+	enum link_nat64 nat64;		   /* configured */
+	struct address nat64_prefix;	   /* configured, for LINK_NAT64_FIXED */
 	struct link_signal signal;	   /* the latest that is known */
 	struct table_modem modem;	   /* the latest that is known */
 

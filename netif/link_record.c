@@ -17,6 +17,8 @@ static void describe_route(const struct link *link, struct table_link *out)
 	if (!link->base)
 		return;
 	out->rank = (uint8_t)route_rank(&link->route);
+	if (link->current.address4.family == ADDRESS_NONE)
+		out->nat64 = link->route.nat64;
 	if (route_is_default4(&link->route))
 		out->is_default |= TABLE_DEFAULT_IPV4;
 	if (route_is_default6(&link->route))

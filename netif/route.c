@@ -12,6 +12,7 @@
  *   by the other with this source would be worse than failing.
  * - A packet to a link's own network goes by that link; of several the one
  *   with the longest prefix, then the better one.
+ * - A packet to a link's NAT64 prefix goes by that link.
  * - Any other goes by the best link that can send and has an address of its
  *   family, other than link-local.
  *
@@ -21,6 +22,10 @@
  * earlier choices, so a better link that returns is used at once, while the
  * connections of the other stay where their address is.
  *
+ * A link without IPv4 can still carry it if a NAT64 prefix is known there. To
+ * the sockets that counts as IPv4: whether a destination is to be mapped follows
+ * from which link is the best for it. lwIP sees the IPv6 packets only.
+ *
  * netif_default is what lwIP, and an address without its scope, fall back to.
  * When no link is up there is no route, and a connect fails at once.
  */
@@ -28,6 +33,8 @@
 
 #include "netif/hooks.h"
 #include "netif/loopback.h"
+
+#include "proto/nat64.h"
 
 #include "lwip/netif.h"
 
@@ -69,10 +76,35 @@ static bool has_address6(const struct route *r)
 	return false;
 }
 
-static bool is_any(const struct route *r)
+/* For find_best(). */
+typedef bool (*fits_fn)(const struct route *r, const ip4_addr_t *dest);
+
+static bool is_any(const struct route *r, const ip4_addr_t *dest)
 {
 	(void)r;
+	(void)dest;
 	return true;
+}
+
+static bool has4(const struct route *r, const ip4_addr_t *dest)
+{
+	(void)dest;
+	return has_address4(r);
+}
+
+static bool has6(const struct route *r, const ip4_addr_t *dest)
+{
+	(void)dest;
+	return has_address6(r);
+}
+
+/* @dest NULL: any that is global. */
+static bool carries4(const struct route *r, const ip4_addr_t *dest)
+{
+	if (has_address4(r))
+		return true;
+	return r->nat64.family && has_address6(r) &&
+		(!dest || nat64_may_carry(&r->nat64, (const uint8_t *)&dest->addr));
 }
 
 /* Of two that can send; the earlier of equals stays. */
@@ -83,13 +115,13 @@ static bool is_better(const struct route *a, const struct route *b)
 	return a->metric < b->metric;
 }
 
-/* The best that can send and for which @fits, or NULL. */
-static struct route *find_best(bool (*fits)(const struct route *r))
+/* The best that can send and that @fits, or NULL. */
+static struct route *find_best(fits_fn fits, const ip4_addr_t *dest)
 {
 	struct route *r, *best = NULL;
 
 	for (r = routes; r; r = r->next) {
-		if (route_usable(r->netif) && fits(r) && (!best || is_better(r, best)))
+		if (route_usable(r->netif) && fits(r, dest) && (!best || is_better(r, best)))
 			best = r;
 	}
 	return best;
@@ -119,10 +151,10 @@ void route_remove(struct route *route)
 
 void route_update(void)
 {
-	struct route *r = find_best(has_address4);
+	struct route *r = find_best(has4, NULL);
 
 	if (!r)
-		r = find_best(is_any);
+		r = find_best(is_any, NULL);
 	if (!r)
 		r = routes;
 	netif_set_default(r ? r->netif : NULL);
@@ -148,12 +180,12 @@ unsigned int route_rank(const struct route *route)
 
 bool route_is_default4(const struct route *route)
 {
-	return find_best(has_address4) == route;
+	return find_best(carries4, NULL) == route;
 }
 
 bool route_is_default6(const struct route *route)
 {
-	return find_best(has_address6) == route;
+	return find_best(has6, NULL) == route;
 }
 
 struct netif *route_owner4(const ip4_addr_t *ip)
@@ -243,11 +275,11 @@ struct netif *route_ip4(const ip4_addr_t *src, const ip4_addr_t *dest)
 		return NULL;
 	r = by_network4(dest);
 	if (!r)
-		r = find_best(has_address4);
+		r = find_best(has4, NULL);
 	return r ? r->netif : NULL;
 }
 
-/* A router may give an address whose prefix is not on the link: see link_address.c. */
+/* A router may give an address whose prefix is not on the link. */
 static bool is_in_network6(const struct netif *netif, const ip6_addr_t *dest)
 {
 	int i;
@@ -274,6 +306,47 @@ static struct route *by_network6(const ip6_addr_t *dest)
 	return best;
 }
 
+/* As by_network4(), among NAT64 prefixes. */
+static struct route *by_nat64(const ip6_addr_t *dest)
+{
+	struct route *r, *best = NULL;
+	uint8_t ip4[4];
+
+	for (r = routes; r; r = r->next) {
+		if (r->nat64.family && route_usable(r->netif) &&
+			nat64_unmap(&r->nat64, (const uint8_t *)dest->addr, ip4) &&
+			(!best || is_better(r, best)))
+			best = r;
+	}
+	return best;
+}
+
+bool route_map4(const struct netif *netif, const ip4_addr_t *dest, ip6_addr_t *mapped)
+{
+	const struct route *r;
+
+	if (route_owner4(dest) || (!netif && by_network4(dest)))
+		return false;
+	r = netif ? find(netif) : find_best(carries4, dest);
+	if (!r || has_address4(r) || !carries4(r, dest))
+		return false;
+	nat64_map(&r->nat64, (const uint8_t *)&dest->addr, (uint8_t *)mapped->addr);
+	ip6_addr_clear_zone(mapped);
+	return true;
+}
+
+bool route_unmap6(const ip6_addr_t *ip, ip4_addr_t *ip4)
+{
+	const uint8_t *bytes = (const uint8_t *)ip->addr;
+	const struct route *r;
+
+	for (r = routes; r; r = r->next) {
+		if (r->nat64.family && nat64_unmap(&r->nat64, bytes, (uint8_t *)&ip4->addr))
+			return true;
+	}
+	return false;
+}
+
 struct netif *route_ip6(const ip6_addr_t *src, const ip6_addr_t *dest)
 {
 	struct netif *netif;
@@ -285,9 +358,11 @@ struct netif *route_ip6(const ip6_addr_t *src, const ip6_addr_t *dest)
 	netif = src && !ip6_addr_isany(src) ? route_owner6(src) : NULL;
 	if (netif)
 		return from_owner(netif);
-	r = by_network6(dest);
+	r = by_nat64(dest);
 	if (!r)
-		r = find_best(has_address6);
+		r = by_network6(dest);
+	if (!r)
+		r = find_best(has6, NULL);
 	return r ? r->netif : NULL;
 }
 

@@ -6,6 +6,8 @@
 #ifndef NETIF_ROUTE_H
 #define NETIF_ROUTE_H
 
+#include "proto/address.h"
+
 #include "lwip/ip_addr.h"
 
 #include <stdbool.h>
@@ -16,10 +18,11 @@ struct netif;
 /* A link's part of the routing table; owned by the link. */
 struct route {
 	struct netif *netif;
-	uint32_t metric;     /* the lowest goes first, then the one added first */
-	bool is_degraded;    /* goes after all that are not, whatever its metric */
-	ip6_addr_t gateway6; /* any: none */
-	bool is_waiting;     /* for an address: packets flow, but no route leads here */
+	uint32_t metric;      /* the lowest goes first, then the one added first */
+	bool is_degraded;     /* goes after all that are not, whatever its metric */
+	ip6_addr_t gateway6;  /* any: none */
+	struct address nat64; /* prefix, port its length; family NONE: none */
+	bool is_waiting;      /* for an address: packets flow, but no route leads here */
 	struct route *next;
 };
 
@@ -42,6 +45,15 @@ struct netif *route_owner6(const ip6_addr_t *ip);
 
 /* True if the netif can send now. */
 bool route_usable(const struct netif *netif);
+
+/*
+ * Whether IPv4 to @dest has to travel through NAT64, and then as @mapped: by
+ * @netif, or, if that is NULL, by the link that is best for it.
+ */
+bool route_map4(const struct netif *netif, const ip4_addr_t *dest, ip6_addr_t *mapped);
+
+/* Whether @ip is of some link's NAT64 prefix, and then of which IPv4 address. */
+bool route_unmap6(const ip6_addr_t *ip, ip4_addr_t *ip4);
 
 /* The neighbour a packet to @dest goes to: its gateway, or itself. */
 const ip6_addr_t *route_next_hop6(const struct netif *netif, const ip6_addr_t *dest);

@@ -106,6 +106,9 @@ static void print_addresses(FILE *out, const struct usocket_link_info *link)
 	print_address(out, &link->address4, &link->gateway4);
 	for (i = 0; i < link->n_addresses6 && i < USOCKET_LINK_ADDRESSES6; i++)
 		print_address(out, &link->addresses6[i], &link->gateway6);
+	if (link->nat64.family != AF_UNSPEC)
+		fprintf(out, LINE "%s/%u\n", "nat64", text_ip(text, &link->nat64),
+			link->nat64.prefix);
 	for (i = 0; i < link->n_dns && i < USOCKET_LINK_DNS; i++)
 		fprintf(out, LINE "%s\n", "dns", text_ip(text, &link->dns[i]));
 }
@@ -246,6 +249,7 @@ static void add_json_addresses(struct json_object *object, const struct usocket_
 	json_object_object_add(object, "gateway", json_new_ip(&link->gateway4));
 	json_object_object_add(object, "addresses6", addresses6);
 	json_object_object_add(object, "gateway6", json_new_ip(&link->gateway6));
+	json_object_object_add(object, "nat64", json_new_network(&link->nat64));
 	json_object_object_add(object, "dns", dns);
 }
 

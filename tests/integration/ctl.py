@@ -24,8 +24,8 @@ SOCKET_KEYS = set(
     "drops error link age_ms".split())
 LINK_KEYS = set(
     "name index driver state default default4 default6 metric rank cause reason step refused "
-    "retry_ms redials modem since_ms mtu restarts address gateway addresses6 "
-    "gateway6 dns packets_received bytes_received packets_sent bytes_sent send_drops drops "
+    "retry_ms redials modem since_ms mtu restarts address gateway addresses6 gateway6 nat64 "
+    "dns packets_received bytes_received packets_sent bytes_sent send_drops drops "
     "operator radio rssi_dbm rsrp_dbm rsrq_db sinr_db".split())
 STATUS_KEYS = set(
     "version lwip_version pid uptime_ms protocol sessions sessions_max "

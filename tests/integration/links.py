@@ -6,9 +6,11 @@ import errno
 import json
 import socket
 import subprocess
+import sys
 
 import fakedns
 import harness
+import links_nat64
 import runner
 import usock
 
@@ -291,4 +293,4 @@ class NamesOfTheOther(LinksCase):
 
 
 if __name__ == "__main__":
-    runner.main()
+    runner.main(sys.modules[__name__], links_nat64)

@@ -15,6 +15,8 @@ import usock
 # Hosts behind all links, and a name server's address.
 FAR = {4: "192.0.2.1", 6: "2001:db8::1"}
 DNS_PORT = 53
+# <linux/in6.h>: a route makes an address the kernel's, but not for bind.
+IPV6_FREEBIND = 78
 
 
 class Way:
@@ -46,15 +48,14 @@ class Way:
         """The device is gone, and one that is no TUN is in its place."""
         self.is_there = False
         while True:
-            harness.ip("link", "del", self.device)
+            self.close()
             # The daemon may have been faster, and have made one itself.
             with contextlib.suppress(RuntimeError):
                 harness.ip("tuntap", "add", "dev", self.device, "mode", "tap")
                 return
 
     def restore(self):
-        with contextlib.suppress(RuntimeError):
-            harness.ip("link", "del", self.device)
+        self.close()
         with contextlib.suppress(RuntimeError):
             harness.ip("tuntap", "add", "dev", self.device, "mode", "tun")
         if 4 in self.families:
@@ -65,7 +66,9 @@ class Way:
         self.is_there = True
 
     def close(self):
-        harness.ip("link", "del", self.device)
+        # One that the daemon made is gone with it.
+        with contextlib.suppress(RuntimeError):
+            harness.ip("link", "del", self.device)
 
 
 def state_of(way):
@@ -141,15 +144,19 @@ class LinksCase(harness.StackCase):
         s = self.keep(socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6))
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.settimeout(10 * harness.time_scale())
+        if family == 6:
+            s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
         s.bind((host or FAR[family], 0))
         s.listen(16)
         return s
 
-    def far_udp(self, family=4):
+    def far_udp(self, family=4, host=None):
         s = self.keep(socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6,
                                     socket.SOCK_DGRAM))
         s.settimeout(10 * harness.time_scale())
-        s.bind((FAR[family], 0))
+        if family == 6:
+            s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        s.bind((host or FAR[family], 0))
         return s
 
     def accept(self, listener):

@@ -71,7 +71,7 @@ class LinkInfo(Structure):
                 ("drops", c_uint64 * 9), ("operator_name", c_char * 32),
                 ("radio", c_char * 16), ("rssi_dbm", c_int16), ("rsrp_dbm", c_int16),
                 ("rsrq_db", c_int16), ("sinr_db", c_int16), ("metric", c_uint32),
-                ("rank", c_uint32), ("reason", c_uint8),
+                ("rank", c_uint32), ("nat64", Address), ("reason", c_uint8),
                 ("step", c_uint8), ("is_refused", c_uint8), ("sim_status", c_int8),
                 ("registration", c_int8), ("voice_registration", c_int8),
                 ("access_technology", c_int8), ("functionality", c_int8),

@@ -487,83 +487,30 @@ static struct table_link described(const struct link *link)
 	return t;
 }
 
-START_TEST(links_of_a_lower_metric_go_first)
+START_TEST(link_tells_metric_rank_and_nat64)
 {
+	struct address prefix, none = { 0 };
+
+	ck_assert_int_eq(link_parse_prefix(&prefix, "64:ff9b::/96"), 0);
 	set_metric(one, "101");
+	set_addresses(one, NULL, "fd01::2/64");
+	ck_assert(!link_seeks_nat64(one));
 	start(one);
 	start(two);
 	ck_assert(run_until(both_up, NULL, 10000));
-	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(two));
-	ck_assert_ptr_eq(route(NULL, "2001:db8::1"), link_netif(two));
-	ck_assert_ptr_eq(route(NULL, "10.1.0.9"), link_netif(one));
+	ck_assert_int_eq(described(one).metric, 101);
 	ck_assert_int_eq(described(one).rank, 2);
 	ck_assert_int_eq(described(two).rank, 1);
-	ck_assert_int_eq(described(one).metric, 101);
-	link_stop(two);
-	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(one));
-	ck_assert_int_eq(described(one).rank, 1);
-	ck_assert_int_eq(described(two).rank, 0);
-}
-END_TEST
-
-START_TEST(links_that_are_degraded_go_last)
-{
-	set_metric(two, "9999");
-	start(one);
-	start(two);
-	ck_assert(run_until(both_up, NULL, 10000));
-	one->route.is_degraded = true;
-	route_update();
-	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(two));
-	ck_assert_int_eq(described(one).rank, 2);
-	link_stop(two);
-	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(one));
-}
-END_TEST
-
-START_TEST(links_are_default_for_families_they_have)
-{
-	set_addresses(one, NULL, "fd01::2/64");
-	set_addresses(two, "10.2.0.2/24", NULL);
-	start(one);
-	start(two);
-	ck_assert(run_until(both_up, NULL, 10000));
-	ck_assert_ptr_eq(route(NULL, "192.0.2.1"), link_netif(two));
-	ck_assert_ptr_eq(route(NULL, "2001:db8::1"), link_netif(one));
-	ck_assert_int_eq(described(one).is_default, TABLE_DEFAULT_IPV6);
-	ck_assert_int_eq(described(two).is_default, TABLE_DEFAULT_IPV4);
-	link_stop(two);
-	ck_assert_ptr_null(route(NULL, "192.0.2.1"));
-	link_stop(one);
 	ck_assert_int_eq(described(one).is_default, 0);
-}
-END_TEST
-
-START_TEST(links_with_one_network_use_the_longer_prefix_then_the_better)
-{
-	set_addresses(one, "10.2.0.3/16", "fd02::3/64");
-	start(one);
-	start(two);
-	ck_assert(run_until(both_up, NULL, 10000));
-	ck_assert_ptr_eq(route(NULL, "10.2.0.9"), link_netif(two));
-	ck_assert_ptr_eq(route(NULL, "10.2.1.9"), link_netif(one));
-	ck_assert_ptr_eq(route(NULL, "fd02::9"), link_netif(one));
-}
-END_TEST
-
-START_TEST(links_know_an_ipv6_destinations_neighbour)
-{
-	ip6_addr_t far, near, gateway;
-
-	start(one);
-	ck_assert(run_until(is_up, one, 10000));
-	ck_assert(ip6addr_aton("2001:db8::1", &far));
-	ck_assert(ip6addr_aton("fd01::9", &near));
-	ck_assert(ip6addr_aton("fd01::1", &gateway));
-	ck_assert_ptr_eq(route_next_hop6(link_netif(one), &far), &far);
-	one->route.gateway6 = gateway;
-	ck_assert(ip6_addr_eq(route_next_hop6(link_netif(one), &far), &gateway));
-	ck_assert_ptr_eq(route_next_hop6(link_netif(one), &near), &near);
+	ck_assert(link_seeks_nat64(one));
+	ck_assert(!link_seeks_nat64(two));
+	link_set_nat64(one, &prefix);
+	ck_assert_int_eq(described(one).nat64.port, 96);
+	link_set_nat64(one, &none);
+	ck_assert_int_eq(described(one).nat64.family, ADDRESS_NONE);
+	link_stop(two);
+	ck_assert_int_eq(described(one).is_default, TABLE_DEFAULT_IPV6);
+	ck_assert_int_eq(described(two).rank, 0);
 }
 END_TEST
 
@@ -593,6 +540,13 @@ static const struct key_row {
 	{ "tun", "metric", "9999", 0 },
 	{ "tun", "metric", "10000", -EINVAL },
 	{ "tun", "metric", "best", -EINVAL },
+	{ "slirp", "nat64", "auto", 0 },
+	{ "tun", "nat64", "none", 0 },
+	{ "tun", "nat64", "64:ff9b::/96", 0 },
+	{ "tun", "nat64", "64:ff9b::/95", -EINVAL },
+	{ "tun", "nat64", "64:ff9b::1/96", -EINVAL },
+	{ "tun", "nat64", "64:ff9b::", -EINVAL },
+	{ "tun", "nat64", "10.0.0.0/32", -EINVAL },
 	{ "slirp", "address", "10.0.0.1/24", -ENOENT },
 	{ "slirp", "colour", "red", -ENOENT },
 	{ "slirp", "power_script", "/bin/true", -EINVAL },
@@ -709,11 +663,7 @@ int main(void)
 	tcase_add_test(life, link_down_has_no_route);
 	tcase_add_test(life, links_are_chosen_by_source_then_network_then_order);
 	tcase_add_test(life, links_first_down_makes_the_second_default);
-	tcase_add_test(life, links_of_a_lower_metric_go_first);
-	tcase_add_test(life, links_that_are_degraded_go_last);
-	tcase_add_test(life, links_are_default_for_families_they_have);
-	tcase_add_test(life, links_with_one_network_use_the_longer_prefix_then_the_better);
-	tcase_add_test(life, links_know_an_ipv6_destinations_neighbour);
+	tcase_add_test(life, link_tells_metric_rank_and_nat64);
 	suite_add_tcase(suite, life);
 	tcase_add_loop_test(keys, link_key_is_checked, 0,
 		sizeof(key_rows) / sizeof(key_rows[0]));
