@@ -11,10 +11,12 @@ import tty
 
 ANSWER_S = 10
 
-LCP, IPCP, IP4 = 0xC021, 0x8021, 0x0021
-ECHO_REQUEST = 9
+LCP, IPCP, IPV6CP, IP4, IP6 = 0xC021, 0x8021, 0x8057, 0x0021, 0x0057
+PROTOCOL_REJECT, ECHO_REQUEST = 8, 9
 CONF_REQUEST, CONF_ACK, CONF_NAK, TERM_REQUEST = 1, 2, 3, 5
 OPTION_ADDRESS = 3
+OPTION_INTERFACE = 1
+INTERFACE = bytes.fromhex('02aabbfffeccdd01')
 ENDS = ("OK", "ERROR", "NO CARRIER", "CONNECT", "+CME ERROR")
 
 
@@ -66,6 +68,22 @@ def echo_request(source, target, number, size=56):
     header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(icmp), number, 0, 64, 1, 0,
                          bytes(source), bytes(target))
     return header[:10] + struct.pack(">H", internet_checksum(header)) + header[12:] + icmp
+
+
+def icmp6_checksum(packet):
+    """0 if that of an ICMPv6 packet is right."""
+    payload = packet[40:] + bytes(len(packet) % 2)
+    pseudo = packet[8:40] + struct.pack(">II", len(packet) - 40, 58)
+    return internet_checksum(pseudo + payload)
+
+
+def router_solicitation():
+    source = bytes.fromhex("fe80000000000000") + INTERFACE
+    target = bytes.fromhex("ff020000000000000000000000000002")
+    packet = struct.pack(">IHBB", 6 << 28, 8, 58, 255) + source + target
+    icmp = struct.pack(">BBHI", 133, 0, 0, 0)
+    total = icmp6_checksum(packet + icmp)
+    return packet + icmp[:2] + struct.pack(">H", total) + icmp[4:]
 
 
 def echo_number(packet):
@@ -277,8 +295,9 @@ class Ppp:
             self.raw += more
 
     def request(self, protocol):
-        data = struct.pack(">BB4s", OPTION_ADDRESS, 6, self.address) if protocol == IPCP else b""
-        self.send_control(protocol, CONF_REQUEST, 1, data)
+        options = {IPCP: struct.pack(">BB4s", OPTION_ADDRESS, 6, self.address),
+                   IPV6CP: struct.pack(">BB8s", OPTION_INTERFACE, 10, INTERFACE)}
+        self.send_control(protocol, CONF_REQUEST, 1, options.get(protocol, b""))
 
     def take(self, protocol, packet):
         """One step of a negotiation."""
@@ -296,17 +315,17 @@ class Ppp:
     def is_open(self, protocol):
         return {("theirs", protocol), ("ours", protocol)} <= self.has
 
-    def connect(self):
-        """Negotiates LCP, then IPCP; afterwards `address` is ours."""
+    def connect(self, network=IPCP):
+        """Negotiates LCP, then IPCP, after which `address` is ours, or IPV6CP."""
         self.request(LCP)
         asked = False
         for protocol, packet in self.frames():
-            if protocol in (LCP, IPCP):
+            if protocol in (LCP, network):
                 self.take(protocol, packet)
             if self.is_open(LCP) and not asked:
-                self.request(IPCP)
+                self.request(network)
                 asked = True
-            if self.is_open(IPCP):
+            if self.is_open(network):
                 return self
         raise AssertionError(f"PPP does not get up: {self.has}")
 
@@ -324,8 +343,8 @@ class Ppp:
         return replies
 
 
-def dial(port):
+def dial(port, network=IPCP):
     answer = port.ask("ATD*99***1#")
     if not answer or not answer[-1].startswith("CONNECT"):
         raise AssertionError(f"no CONNECT but {answer}")
-    return Ppp(port).connect()
+    return Ppp(port).connect(network)

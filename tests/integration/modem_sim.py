@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The modem simulator itself, spoken to over its serial port without the daemon:
-what tests of the driver rely on."""
+what tests of the driver rely on. And the example that uses it."""
 
 import os
 import subprocess
@@ -12,7 +12,8 @@ import unittest
 import harness
 import modem_host
 import runner
-from modem_support import Modem
+import usock
+from modem_support import Modem, ModemCase
 
 PINGS = range(1, 101)
 
@@ -270,6 +271,41 @@ class Granted(SimCase):
         self.assertIn("+CEER: PDP type IPv6 only allowed", self.port.ask("AT+CEER"))
 
 
+class Router(SimCase):
+    """IPv6: the network tells its prefix and name server."""
+
+    options = ("--prefix", "fd09::")
+
+    def advertisements(self, ppp):
+        return [packet for protocol, packet in ppp.frames(0.5)
+                if protocol == modem_host.IP6 and packet[40] == 134]
+
+    def test_advertises_when_asked(self):
+        self.port.ask("AT+CGDCONT=1,\"IPV6\",\"internet\"")
+        ppp = modem_host.dial(self.port, modem_host.IPV6CP)
+        ppp.send(modem_host.IP6, modem_host.router_solicitation())
+        (packet,) = self.advertisements(ppp)
+        self.assertEqual(modem_host.icmp6_checksum(packet), 0)
+        self.assertEqual((packet[7], packet[8:24].hex()), (255, "fe80" + "0" * 27 + "2"))
+        options = packet[56:]
+        found = {}
+        while options:
+            found[options[0]] = options[:options[1] * 8]
+            options = options[options[1] * 8:]
+        prefix, mtu, dns = found[3], found[5], found[25]
+        # 64 bits, autonomous, not on the link.
+        self.assertEqual((prefix[2], prefix[3], prefix[16:].hex()), (64, 0x40, "fd09" + "0" * 28))
+        self.assertEqual(int.from_bytes(mtu[4:8], "big"), 1500)
+        self.assertEqual(dns[8:].hex(), "fd09" + "0" * 27 + "3")
+
+    def test_is_not_there_for_ipv4(self):
+        ppp = modem_host.dial(self.port)
+        ppp.request(modem_host.IPV6CP)
+        rejected = [packet for protocol, packet in ppp.frames(0.5)
+                    if protocol == modem_host.LCP and packet[0] == modem_host.PROTOCOL_REJECT]
+        self.assertEqual(rejected[0][4:6], b"\x80\x57")
+
+
 class Faults(SimCase):
     def setUp(self):
         super().setUp()
@@ -359,6 +395,27 @@ class Faults(SimCase):
         self.modem.tell("terminate")
         codes = [packet[0] for protocol, packet in ppp.frames(0.5) if protocol == modem_host.LCP]
         self.assertIn(modem_host.TERM_REQUEST, codes)
+
+    def test_ppp_is_negotiated_anew(self):
+        ppp = modem_host.dial(self.port)
+        self.modem.tell("address 10.0.2.16")
+        self.modem.tell("renegotiate")
+        # The network asks first; what was agreed on is forgotten.
+        again = modem_host.Ppp(self.port).connect()
+        self.assertEqual((list(ppp.address), list(again.address)),
+                         ([10, 0, 2, 15], [10, 0, 2, 16]))
+        self.assertEqual(again.ping([1, 2]), [1, 2])
+
+    def test_context_is_deactivated_by_the_network(self):
+        self.port.ask("AT+CGEREP=1")
+        mux = modem_host.Cmux(self.port)
+        self.port.ask("AT+CMUX=0")
+        mux.open(0)
+        data, control = mux.open(1), mux.open(2)
+        modem_host.dial(data)
+        self.modem.tell("detach")
+        lines = [control.read_line(), control.read_line()]
+        self.assertEqual(lines, ["+CGEV: ME PDN ACT 1", "+CGEV: NW PDN DEACT 1"])
 
     def test_unknown_command_is_an_error(self):
         for command in ("nonsense", "sim nowhere", "fault AT", "plug maybe", "pdp x25"):
@@ -503,6 +560,28 @@ class Started(SimCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(port.read_line(), "RDY")
         self.assertEqual(port.ask("AT"), ["OK"])
+
+
+class Example(ModemCase):
+    """examples/modem-sim.conf is as good as it says."""
+
+    def setUp(self):
+        self.modem = Modem()
+        self.addCleanup(self.modem.close)
+        path = os.path.join(os.environ["USOCKETD_SRCDIR"], "examples", "modem-sim.conf")
+        with open(path) as f:
+            text = f.read()
+        self.assertIn("/tmp/modem-sim.tty", text)
+        self.daemon = harness.Daemon("")
+        self.addCleanup(self.daemon.close)
+        text = text.replace("/tmp/modem-sim.tty", self.modem.device)
+        self.daemon.write_config(text.replace("/tmp/modem-sim.sock", self.daemon.socket))
+        self.daemon.start()
+        usock.set_socket_path(self.daemon.socket)
+
+    def test_link_comes_up_and_passes_data(self):
+        self.wait_up()
+        self.passes_data()
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ struct call {
 	struct channel *channel; /* NULL: no call */
 	struct pppline *ppp;	 /* either of these */
 	struct peer *peer;
+	unsigned int pdp; /* of the call; bits of enum pdp */
 	struct in_addr address;
 	bool is_dropping, is_unanswered, is_refusing, is_mute;
 	unsigned int n_calls;
@@ -218,6 +219,7 @@ void call_start(struct call *call, struct channel *channel, unsigned int pdp)
 
 	call->n_calls++;
 	call->channel = channel;
+	call->pdp = pdp;
 	channel_set_mode(channel, CHANNEL_DATA);
 	error = call->modem->options->has_peer ? start_peer(call) : start_ppp(call, pdp);
 	if (error)
@@ -262,6 +264,16 @@ void call_terminate(struct call *call)
 {
 	if (call->ppp)
 		pppline_stop(call->ppp);
+}
+
+void call_renegotiate(struct call *call)
+{
+	if (!call->ppp)
+		return;
+	pppline_free(call->ppp);
+	path_clear(call->received);
+	if (start_ppp(call, call->pdp) != 0)
+		channel_lose_carrier(call->channel);
 }
 
 void call_set_address(struct call *call, struct in_addr address)

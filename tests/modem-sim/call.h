@@ -39,6 +39,9 @@ void call_resume(struct call *call);
 /* The network ends PPP in order. */
 void call_terminate(struct call *call);
 
+/* The network negotiates PPP anew, with what is granted and asked for now. */
+void call_renegotiate(struct call *call);
+
 /* Of the calls that follow. */
 void call_set_address(struct call *call, struct in_addr address);
 struct in_addr call_address(const struct call *call);

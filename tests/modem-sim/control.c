@@ -251,6 +251,13 @@ static int do_status(struct modem *modem, const char *args)
 	return 0;
 }
 
+static int do_renegotiate(struct modem *modem, const char *args)
+{
+	(void)args;
+	call_renegotiate(modem->call);
+	return 0;
+}
+
 static int do_terminate(struct modem *modem, const char *args)
 {
 	(void)args;
@@ -282,6 +289,7 @@ static const struct {
 	{ "ppp", "on|off", do_ppp, "off: PPP hears and says nothing" },
 	{ "registration", "STATE", do_registration,
 		"off, home, searching, denied, unknown, roaming" },
+	{ "renegotiate", "", do_renegotiate, "PPP, with the address that holds now" },
 	{ "signal", "RSSI RSRP RSRQ SINR", do_signal, "in dBm and dB" },
 	{ "silent", "on|off", do_silent, "on: only AT+CFUN=1,1 is heard" },
 	{ "sim", "STATE", do_sim, "ready, pin, puk, out, busy, broken" },
