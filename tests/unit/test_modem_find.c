@@ -365,6 +365,51 @@ START_TEST(registration_that_changes_is_told)
 }
 END_TEST
 
+/* ---- disorder --------------------------------------------------------------------------- */
+
+static uint32_t seed;
+
+static unsigned int draw(unsigned int n)
+{
+	seed = seed * 1103515245 + 12345;
+	return (seed >> 16) % n;
+}
+
+/* Whatever a modem says, and however: the call comes up, or ends while somebody waits for it. */
+START_TEST(disorder_has_an_end)
+{
+	static const char *const commands[] = { "AT", "ATE0", "AT+CGMI", "AT+CMUX", "AT+CFUN",
+		"AT+CPIN?", "AT+CPINR", "AT+CPIN=", "AT+CIMI", "AT+C", "AT+CEREG?", "AT+COPS?",
+		"AT+CSQ", "AT+CGDCONT", "ATD", "ATH" };
+	static const char *const answers[] = { "OK", "ERROR", "", "NO CARRIER", "CONNECT",
+		"+CME ERROR: 11", "+CME ERROR: 14", "+CPIN: SIM PIN|OK", "+CPIN: READY|OK",
+		"+CEREG: 2,2|OK", "+CEREG: 2,1,\"1\",\"2\",7|OK", "RDY", "BUSY|OK|OK",
+		"+CFUN: 0|OK", "+CPIN: NOT READY", "+CGEV: NW DETACH|ERROR" };
+
+	seed = (uint32_t)_i;
+	config.modem.cmux = (ush_HelperCmux)draw(3);
+	config.modem.step = draw(TABLE_STEP_COUNT);
+	strcpy(config.modem.pin, draw(2) ? "1234" : "");
+	fake.mode = (enum fake_mode)draw(3);
+	fake.cut = draw(4);
+	fake.has_echo = draw(2);
+	fake.refuses_dlci2 = draw(4) == 0;
+	fake.latency_ms = draw(3) * 300;
+	call = fake_call(&config);
+	for (int i = 0; i < 600 && fake.n_ready == 0; i++) {
+		if (i % 20 == 0)
+			fake_answer(commands[draw(COUNT(commands))], answers[draw(COUNT(answers))]);
+		if (draw(20) == 0)
+			fake_say(answers[draw(COUNT(answers))]);
+		if (draw(50) == 0)
+			call_user_command(call, 1, "AT+USER");
+		if (fake_run(1000))
+			return;
+	}
+	ck_assert_msg(fake.n_ready > 0, "%s", fake.commands);
+}
+END_TEST
+
 /* ---- a person's commands --------------------------------------------------------------- */
 
 START_TEST(command_beside_the_call_is_answered)
@@ -449,6 +494,7 @@ int main(void)
 	tcase_add_loop_test(tc, line_that_nobody_asked_for_ends_the_call_or_not, 0,
 		COUNT(unsolicited));
 	tcase_add_test(tc, registration_that_changes_is_told);
+	tcase_add_loop_test(tc, disorder_has_an_end, 0, 300);
 	tcase_add_test(tc, command_beside_the_call_is_answered);
 	tcase_add_test(tc, command_without_a_channel_is_refused);
 	tcase_add_loop_test(tc, command_has_its_answer_and_stops_nothing, 0, 2 * 31);
