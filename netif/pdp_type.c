@@ -40,7 +40,7 @@ static unsigned int first_type(const struct pdp_type *p)
 
 const char *pdp_type_now(const struct pdp_type *p)
 {
-	if (p->wanted && p->wanted != types[0])
+	if (p->wanted && strcmp(p->wanted, PDP_TYPE_BOTH) != 0)
 		return p->wanted;
 	return types[(first_type(p) + p->n_refused) % N_TYPES];
 }
