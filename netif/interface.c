@@ -131,6 +131,7 @@ static void take_link(struct interface *out, const char *name, struct reader r)
 	found.type = info.ifi_type;
 	found.is_up = info.ifi_flags & IFF_UP;
 	found.has_carrier = info.ifi_flags & LOWER_UP;
+	found.has_neighbours = !(info.ifi_flags & IFF_NOARP);
 	while (next_attribute(&r, &a)) {
 		is_it |= is_name(&a, name);
 		take_link_attribute(&found, &a);

@@ -23,6 +23,7 @@ struct interface {
 	uint32_t mtu;
 	bool is_up; /* by its administrator */
 	bool has_carrier;
+	bool has_neighbours; /* to ask for by ARP: not IFF_NOARP */
 	bool has_mac;
 	uint8_t mac[INGRESS_MAC_SIZE];
 	/* One that the kernel itself uses; family NONE: there is none. */

@@ -86,48 +86,74 @@ static bool is_ours(enum address_family family, const uint8_t *bytes, void *arg)
 	return route_owner6(&ip6) != NULL;
 }
 
-static bool is_ethernet(const struct ipif *ipif)
+/* By ARP and neighbour discovery. */
+static bool has_neighbours(const struct ipif *ipif)
 {
 	return ipif->params.format.framing == IPIF_FRAMING_ETHERNET;
 }
 
+static bool has_frames(const struct ipif *ipif)
+{
+	return ipif->params.format.framing != IPIF_FRAMING_RAW;
+}
+
 /* ---- out -------------------------------------------------------------------- */
 
-/*
- * A packet socket sends by the device's name for what is in the packet, which
- * only Ethernet has in its frames.
- */
-static struct sockaddr_ll destination(const struct ipif *ipif, const struct pbuf *p)
+/* What lwIP has given us is a frame or a packet: the type of what is in it. */
+static uint16_t ethernet_type(const struct ipif *ipif, const struct pbuf *p)
 {
-	struct sockaddr_ll to = {
-		.sll_family = AF_PACKET,
-		.sll_ifindex = ipif->params.format.interface,
-	};
 	const uint8_t *bytes = p->payload;
+	uint16_t type;
 
-	if (is_ethernet(ipif))
-		memcpy(&to.sll_protocol, bytes + 2 * INGRESS_MAC_SIZE, 2);
+	if (has_neighbours(ipif))
+		memcpy(&type, bytes + 2 * INGRESS_MAC_SIZE, sizeof(type));
 	else
-		to.sll_protocol = htons(bytes[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6);
-	return to;
+		type = lwip_htons(bytes[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6);
+	return type;
+}
+
+/* A packet socket is told what it sends: not every device has it in its frames. */
+static void address_message(const struct ipif *ipif, const struct pbuf *p, struct msghdr *message,
+	struct sockaddr_ll *to)
+{
+	static const uint8_t no_offload[VNET_HEADER_SIZE];
+	struct iovec *iov = &message->msg_iov[message->msg_iovlen++];
+
+	memset(to, 0, sizeof(*to));
+	to->sll_family = AF_PACKET;
+	to->sll_ifindex = ipif->params.format.interface;
+	to->sll_protocol = ethernet_type(ipif, p);
+	message->msg_name = to;
+	message->msg_namelen = sizeof(*to);
+	iov->iov_base = (void *)no_offload;
+	iov->iov_len = sizeof(no_offload);
+}
+
+/* Like the kernel's for such devices: to itself, as good as any. */
+static void frame_message(const struct ipif *ipif, const struct pbuf *p, struct msghdr *message,
+	struct eth_hdr *header)
+{
+	struct iovec *iov = &message->msg_iov[message->msg_iovlen++];
+
+	memcpy(&header->dest, ipif->params.format.mac, INGRESS_MAC_SIZE);
+	memcpy(&header->src, ipif->params.format.mac, INGRESS_MAC_SIZE);
+	header->type = ethernet_type(ipif, p);
+	iov->iov_base = header;
+	iov->iov_len = sizeof(*header);
 }
 
 static ssize_t descriptor_write(const struct ipif *ipif, const struct pbuf *p)
 {
-	static const uint8_t no_offload[VNET_HEADER_SIZE];
 	struct sockaddr_ll to;
+	struct eth_hdr header;
 	struct iovec iov[IOV_MAX_];
 	struct msghdr message = { .msg_iov = iov };
 	ssize_t n;
 
-	if (ipif->params.format.interface) {
-		to = destination(ipif, p);
-		message.msg_name = &to;
-		message.msg_namelen = sizeof(to);
-		iov[0].iov_base = (void *)no_offload;
-		iov[0].iov_len = sizeof(no_offload);
-		message.msg_iovlen = 1;
-	}
+	if (ipif->params.format.interface)
+		address_message(ipif, p, &message, &to);
+	if (ipif->params.format.framing == IPIF_FRAMING_NOARP)
+		frame_message(ipif, p, &message, &header);
 	for (; p; p = p->next) {
 		if (message.msg_iovlen == IOV_MAX_) {
 			errno = EMSGSIZE;
@@ -303,7 +329,7 @@ static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest
 	if (divert(netif, p, route_owner4(dest)))
 		return ERR_OK;
 	note_sent(ipif, p);
-	if (is_ethernet(ipif) && ipif->fd >= 0)
+	if (has_neighbours(ipif) && ipif->fd >= 0)
 		return etharp_output(netif, p, dest);
 	return send_message(ipif, p);
 }
@@ -315,7 +341,7 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest
 	if (divert(netif, p, route_owner6(dest)))
 		return ERR_OK;
 	note_sent(ipif, p);
-	if (is_ethernet(ipif) && ipif->fd >= 0)
+	if (has_neighbours(ipif) && ipif->fd >= 0)
 		return ethip6_output(netif, p, route_next_hop6(netif, dest));
 	return send_message(ipif, p);
 }
@@ -350,8 +376,11 @@ static enum table_drop take_packet(struct ipif *ipif, const uint8_t *packet, siz
 
 static enum table_drop take_arp(struct ipif *ipif, const uint8_t *arp, size_t len)
 {
-	struct pbuf *p = pbuf_alloc(PBUF_LINK, (u16_t)len, PBUF_RAM);
+	struct pbuf *p;
 
+	if (!has_neighbours(ipif))
+		return TABLE_DROP_FRAME;
+	p = pbuf_alloc(PBUF_LINK, (u16_t)len, PBUF_RAM);
 	if (!p)
 		return TABLE_DROP_MEMORY;
 	memcpy(p->payload, arp, len);
@@ -366,7 +395,7 @@ static void take_frame(struct ipif *ipif, const uint8_t *frame, size_t len,
 	enum ingress_frame kind;
 	enum table_drop drop;
 
-	drop = ingress_check_frame(frame, len, ipif->netif.hwaddr, source, &kind);
+	drop = ingress_check_frame(frame, len, ipif->params.format.mac, source, &kind);
 	if (drop == INGRESS_ACCEPTED && kind == INGRESS_FRAME_OTHER_HOST)
 		return;
 	if (drop == INGRESS_ACCEPTED && kind == INGRESS_FRAME_ARP)
@@ -381,7 +410,7 @@ static void take_message(struct ipif *ipif, uint8_t *message, size_t len)
 	const struct ingress_source source = { .ours = is_ours, .arg = &ipif->netif };
 	enum table_drop drop;
 
-	if (is_ethernet(ipif)) {
+	if (has_frames(ipif)) {
 		take_frame(ipif, message, len, &source);
 		return;
 	}
@@ -457,7 +486,7 @@ static void set_format(struct ipif *ipif)
 		NETIF_FLAG_ETHERNET;
 	struct netif *netif = &ipif->netif;
 
-	if (is_ethernet(ipif)) {
+	if (has_neighbours(ipif)) {
 		netif->flags |= ethernet;
 		netif->hwaddr_len = INGRESS_MAC_SIZE;
 		memcpy(netif->hwaddr, ipif->params.format.mac, INGRESS_MAC_SIZE);

@@ -21,6 +21,8 @@ struct ipif_queued;
 enum ipif_framing {
 	IPIF_FRAMING_RAW,      /* a message is an IP packet */
 	IPIF_FRAMING_ETHERNET, /* a message is an Ethernet frame */
+	/* The same where nobody has an address to be asked for (IFF_NOARP). */
+	IPIF_FRAMING_NOARP,
 };
 
 /*
@@ -36,7 +38,7 @@ typedef void (*ipif_moved_fn)(struct ipif *ipif, void *arg);
 /* How the descriptor carries packets. */
 struct ipif_format {
 	enum ipif_framing framing;
-	uint8_t mac[INGRESS_MAC_SIZE]; /* ours; Ethernet only */
+	uint8_t mac[INGRESS_MAC_SIZE]; /* ours; of frames only */
 	/*
 	 * Not 0: a packet socket (packet(7)) of this interface, with an offload
 	 * header before each message (vnet_header.h) of up to 64 KB.

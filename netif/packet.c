@@ -247,11 +247,18 @@ static enum mode mode_of(const struct packet *packet)
 	return packet->mode;
 }
 
+/* Some modems' drivers want frames and look at nothing but what is in them. */
+static enum ipif_framing framing_of(const struct packet *packet)
+{
+	if (mode_of(packet) != MODE_ETHERNET)
+		return IPIF_FRAMING_RAW;
+	return packet->now.has_neighbours ? IPIF_FRAMING_ETHERNET : IPIF_FRAMING_NOARP;
+}
+
 static struct ipif_format format_of(const struct packet *packet)
 {
 	struct ipif_format format = {
-		.framing = mode_of(packet) == MODE_ETHERNET ? IPIF_FRAMING_ETHERNET
-							    : IPIF_FRAMING_RAW,
+		.framing = framing_of(packet),
 		.interface = packet->now.index,
 	};
 
@@ -295,21 +302,22 @@ static bool is_mode_wrong(const struct packet *packet)
 
 	return mode == MODE_AUTO || (packet->mode != MODE_AUTO && packet->mode != mode) ||
 		(mode == MODE_ETHERNET && !packet->now.has_mac) ||
-		(mode == MODE_RAW && packet->dhcp_choice == CHOICE_YES);
+		(packet->dhcp_choice == CHOICE_YES &&
+			framing_of(packet) != IPIF_FRAMING_ETHERNET);
 }
 
 static void tell_mode_wrong(const struct packet *packet, char *cause, size_t size)
 {
 	enum mode mode = mode_of(packet);
 
-	if (mode == MODE_RAW && packet->dhcp_choice == CHOICE_YES)
-		snprintf(cause, size, "%s carries raw IP, and DHCP needs Ethernet",
-			packet->interface);
+	if (mode == MODE_AUTO || (mode == MODE_ETHERNET && !packet->now.has_mac))
+		snprintf(cause, size, "%s carries neither Ethernet nor raw IP (type %u)",
+			packet->interface, packet->now.type);
 	else if (packet->mode != MODE_AUTO && packet->mode != mode)
 		snprintf(cause, size, "%s is not what mode says, leave it out", packet->interface);
 	else
-		snprintf(cause, size, "%s carries neither Ethernet nor raw IP (type %u)",
-			packet->interface, packet->now.type);
+		snprintf(cause, size, "DHCP needs Ethernet with ARP, which %s has not",
+			packet->interface);
 }
 
 static bool is_mtu_small(const struct packet *packet)
@@ -381,7 +389,7 @@ static bool uses_dhcp(const struct link *link)
 {
 	const struct packet *packet = packet_of(link);
 
-	return mode_of(packet) == MODE_ETHERNET &&
+	return framing_of(packet) == IPIF_FRAMING_ETHERNET &&
 		(packet->bearer.uses_dhcp || is_chosen(link, packet->dhcp_choice));
 }
 
@@ -398,7 +406,7 @@ static struct link_parameters parameters(const struct link *link)
 		: packet->bearer.parameters;
 
 	p.asks_routers |= is_chosen(link, packet->routers_choice);
-	p.detects_duplicates = mode_of(packet) == MODE_ETHERNET;
+	p.detects_duplicates = framing_of(packet) == IPIF_FRAMING_ETHERNET;
 	p.mtu = smaller_mtu(p.mtu, packet->now.mtu > UINT16_MAX ? UINT16_MAX : packet->now.mtu);
 	if (link->configured.mtu)
 		p.mtu = smaller_mtu(p.mtu, link->configured.mtu);
@@ -519,6 +527,7 @@ static bool is_changed(const struct packet *packet)
 	const struct interface *then = &packet->attached, *now = &packet->now;
 
 	return now->index != then->index || now->mtu != then->mtu || now->type != then->type ||
+		now->has_neighbours != then->has_neighbours ||
 		memcmp(now->mac, then->mac, sizeof(now->mac)) != 0;
 }
 

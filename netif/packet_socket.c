@@ -84,7 +84,7 @@ static int set_up(int fd, const struct ipif_format *format)
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
 		return -errno;
 	r = set_number(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
-	if (r == 0 && format->framing == IPIF_FRAMING_ETHERNET)
+	if (r == 0 && format->framing != IPIF_FRAMING_RAW)
 		r = join_groups(fd, format->interface);
 	if (r < 0)
 		return r;

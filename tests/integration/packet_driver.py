@@ -16,7 +16,7 @@ import runner
 import usock
 from harness import eventually, ip
 from modem_support import fast_environment
-from packet_support import (BEYOND, INTERFACE, SERVER, Dnsmasq, PacketCase, Veth, Wwan,
+from packet_support import (BEYOND, INTERFACE, SERVER, Dnsmasq, Mbim, PacketCase, Veth, Wwan,
                             router_advertisement)
 
 MB = 1 << 20
@@ -335,6 +335,11 @@ class Raw(PacketCase):
     def test_large_transfers_are_exact(self):
         self.wait_up()
         self.transfers(SERVER[4], 8 * MB)
+
+
+class FramesWithoutArp(Raw):
+    def make_interface(self):
+        return Mbim(routes=("10.7.0.9", "fd07::9"))
 
 
 class RawIpv6Only(PacketCase):

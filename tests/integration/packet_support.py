@@ -92,19 +92,24 @@ class Veth:
             ip("link", "del", INTERFACE)
 
 
+def make_tun(name):
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    tun, no_packet_information = 1, 0x1000
+    request = struct.pack("16sH22x", name.encode(), tun | no_packet_information)
+    fcntl.ioctl(fd, 0x400454CA, request)
+    return fd
+
+
 class Wwan:
     """A TUN device as a modem's wwan0, and a thread as the modem."""
-
-    TUNSETIFF = 0x400454CA
-    IFF_TUN, IFF_NO_PI = 1, 0x1000
 
     def __init__(self, routes=(), advertisement=None):
         """@routes: addresses of the daemon's; @advertisement: for who asks."""
         harness.need_tun()
         make_network()
         self.advertisement = advertisement
-        self.modem = self._make(INTERFACE)
-        self.network = self._make(NETWORK_END)
+        self.modem = self.make_modem()
+        self.network = make_tun(NETWORK_END)
         disable_kernel_ipv6(INTERFACE)
         add_addresses(NETWORK_END)
         for device in (NETWORK_END, INTERFACE):
@@ -115,37 +120,77 @@ class Wwan:
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
-    def _make(self, name):
-        fd = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(fd, self.TUNSETIFF,
-                    struct.pack("16sH22x", name.encode(), self.IFF_TUN | self.IFF_NO_PI))
-        return fd
+    def make_modem(self):
+        return make_tun(INTERFACE)
+
+    def from_daemon(self):
+        return os.read(self.modem, 65536)
+
+    def to_daemon(self, packet):
+        with contextlib.suppress(OSError):
+            os.write(self.modem, packet)
 
     def _run(self):
         while True:
             ready, _, _ = select.select([self.modem, self.network, self.stop_read], [], [])
             if self.stop_read in ready:
                 return
-            for fd, other in ((self.modem, self.network), (self.network, self.modem)):
-                if fd in ready:
-                    self._pass(os.read(fd, 65536), fd, other)
+            if self.network in ready:
+                self.to_daemon(os.read(self.network, 65536))
+            if self.modem in ready:
+                self._pass(self.from_daemon())
 
-    def _pass(self, packet, fd, other):
-        if fd == self.modem and self.advertisement and is_solicitation(packet):
-            os.write(self.modem, self.advertisement)
-            return
-        with contextlib.suppress(OSError):
-            os.write(other, packet)
+    def _pass(self, packet):
+        if self.advertisement and is_solicitation(packet):
+            self.to_daemon(self.advertisement)
+        elif packet:
+            with contextlib.suppress(OSError):
+                os.write(self.network, packet)
 
     def advertise(self, advertisement):
         """To nobody in particular, as routers do now and then."""
-        os.write(self.modem, advertisement)
+        self.to_daemon(advertisement)
 
     def close(self):
         os.write(self.stop_write, b"x")
         self.thread.join()
         for fd in (self.stop_read, self.stop_write, self.modem, self.network):
             os.close(fd)
+
+
+class Mbim(Wwan):
+    """The same behind frames, as the kernel's driver cdc_mbim has them: without
+    ARP, whatever their addresses."""
+
+    MODEM_END = "mbim0"
+
+    def make_modem(self):
+        ip("link", "add", INTERFACE, "type", "veth", "peer", "name", self.MODEM_END)
+        ip("link", "set", INTERFACE, "arp", "off")
+        disable_kernel_ipv6(self.MODEM_END)
+        ip("link", "set", self.MODEM_END, "up")
+        words = ip("-oneline", "link", "show", "dev", INTERFACE).split()
+        self.mac = bytes.fromhex(words[words.index("link/ether") + 1].replace(":", ""))
+        self.frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.frames.bind((self.MODEM_END, 3))
+        return self.frames.fileno()
+
+    def from_daemon(self):
+        frame, (_, _, kind, *_) = self.frames.recvfrom(65536)
+        return b"" if kind == socket.PACKET_OUTGOING else frame[14:]
+
+    def to_daemon(self, packet):
+        kind = wire.ETH_P_IPV6 if packet[0] >> 4 == 6 else wire.ETH_P_IP
+        with contextlib.suppress(OSError):
+            self.frames.send(self.mac + bytes(6) + struct.pack("!H", kind) + packet)
+
+    def close(self):
+        os.write(self.stop_write, b"x")
+        self.thread.join()
+        self.frames.close()
+        for fd in (self.stop_read, self.stop_write, self.network):
+            os.close(fd)
+        ip("link", "del", INTERFACE)
 
 
 def is_solicitation(packet):

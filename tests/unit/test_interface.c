@@ -108,7 +108,10 @@ START_TEST(interface_without_carrier_has_none)
 
 	begin_link(7, IFF_UP, "wan0");
 	ck_assert_int_eq(take(&i), 0);
-	ck_assert(i.is_up && !i.has_carrier && !i.has_mac);
+	ck_assert(i.is_up && !i.has_carrier && !i.has_mac && i.has_neighbours);
+	begin_link(7, IFF_UP | IFF_NOARP, "wan0");
+	ck_assert_int_eq(take(&i), 0);
+	ck_assert(!i.has_neighbours);
 }
 END_TEST
 

@@ -85,6 +85,12 @@ static void ethernet_setup(void)
 	set_up(IPIF_FRAMING_ETHERNET);
 }
 
+static void noarp_setup(void)
+{
+	stack_setup();
+	set_up(IPIF_FRAMING_NOARP);
+}
+
 static void teardown(void)
 {
 	ip4_addr_t none = { 0 };
@@ -482,10 +488,65 @@ START_TEST(ipif_unknown_frame_is_counted)
 }
 END_TEST
 
+/* ---- frames without addresses --------------------------------------------------------- */
+
+START_TEST(ipif_frame_without_arp_is_answered_to_ourselves)
+{
+	uint8_t frame[64], reply[128];
+	size_t len;
+
+	len = make_frame(frame, mac, 0x0800);
+	/* As cdc_mbim makes them: from nobody. */
+	memset(frame + 6, 0, 6);
+	len += make_echo4(frame + len, peer, us);
+	wire_send(frame, len);
+	ck_assert_uint_eq(wire_receive(reply, sizeof(reply)), len);
+	ck_assert_mem_eq(reply, mac, 6);
+	ck_assert_mem_eq(reply + 6, mac, 6);
+	ck_assert_uint_eq(reply[12] << 8 | reply[13], 0x0800);
+	ck_assert_mem_eq(reply + 26, us, 4);
+	ck_assert_int_eq(reply[34], 0);
+}
+END_TEST
+
+START_TEST(ipif_frame_without_arp_waits_whole_for_room)
+{
+	struct udp_pcb *pcb = udp_new();
+	uint8_t message[2000];
+	int n = 0;
+
+	while (!ipif.first)
+		ck_assert_int_eq(send_udp(pcb, peer, 1000), ERR_OK);
+	/* What was queued has its header, too. */
+	while (n < 2000 && ipif.first) {
+		run_for(2);
+		while (recv(wire, message, sizeof(message), MSG_DONTWAIT) > 0) {
+			ck_assert_mem_eq(message, mac, 6);
+			ck_assert_uint_eq(message[14], 0x45);
+			n++;
+		}
+	}
+	ck_assert_ptr_null(ipif.first);
+	udp_remove(pcb);
+}
+END_TEST
+
+START_TEST(ipif_arp_where_there_is_none_is_dropped)
+{
+	uint8_t frame[42], reply[64];
+
+	make_arp(frame, 1, us);
+	wire_send(frame, sizeof(frame));
+	ck_assert_uint_eq(wire_receive(reply, sizeof(reply)), 0);
+	ck_assert_uint_eq(ipif.counters.drops[TABLE_DROP_FRAME], 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ipif");
 	TCase *raw = tcase_create("raw"), *ethernet = tcase_create("ethernet");
+	TCase *noarp = tcase_create("frames without ARP");
 
 	tcase_add_checked_fixture(raw, raw_setup, teardown);
 	tcase_add_test(raw, ipif_echo_request_is_answered);
@@ -501,6 +562,11 @@ int main(void)
 	tcase_add_test(raw, ipif_multicast_goes_out_and_loops);
 	tcase_add_test(raw, ipif_movement_is_told_once_until_rest);
 	suite_add_tcase(suite, raw);
+	tcase_add_checked_fixture(noarp, noarp_setup, teardown);
+	tcase_add_test(noarp, ipif_frame_without_arp_is_answered_to_ourselves);
+	tcase_add_test(noarp, ipif_frame_without_arp_waits_whole_for_room);
+	tcase_add_test(noarp, ipif_arp_where_there_is_none_is_dropped);
+	suite_add_tcase(suite, noarp);
 	tcase_add_checked_fixture(ethernet, ethernet_setup, teardown);
 	tcase_add_test(ethernet, ipif_arp_request_is_answered);
 	tcase_add_test(ethernet, ipif_packet_waits_for_arp);
