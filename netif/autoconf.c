@@ -16,7 +16,8 @@
  * lifetime are over, or the last router has withdrawn.
  *
  * A link that comes up again keeps its addresses, and so its connections, if
- * the first router to answer advertises the same prefix; the others go then.
+ * the first router to answer advertises the same prefix; the others go then, or
+ * when no router has answered for a while.
  *
  * Duplicate address detection is lwIP's, where link_address.c starts it. It
  * tells of its result by the state of the netif's slot; a clash makes a new
@@ -46,6 +47,8 @@
 #define SOLICIT_FIRST_NS (4 * NS_PER_S)
 #define SOLICIT_MAX_NS	 (3600 * NS_PER_S)
 /* RFC 4862 5.5.3 e: nobody shortens a lifetime to less by one packet. */
+/* From the first of three solicitations to when the third must be answered. */
+#define CONFIRM_NS	 (15 * NS_PER_S)
 #define SAFE_LIFETIME_NS (7200 * NS_PER_S)
 #define CLASHES_MAX	 3
 #define HOP_LIMIT	 255
@@ -76,7 +79,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 
 static uint64_t next_deadline(const struct autoconf *a, uint64_t now)
 {
-	uint64_t next = a->solicit_ns;
+	uint64_t next = sooner(a->solicit_ns, a->confirm_ns);
 	size_t i;
 
 	for (i = 0; i < TABLE_LINK_ADDRESSES6; i++) {
@@ -181,9 +184,11 @@ static void expire(struct autoconf *a, uint64_t now)
 	for (i = 0; i < TABLE_LINK_ADDRESSES6; i++) {
 		struct autoconf_address *address = &a->addresses[i];
 
-		if (now >= address->valid_ns)
+		if (now >= address->valid_ns || (now >= a->confirm_ns && !address->is_confirmed))
 			address->ip.family = ADDRESS_NONE;
 	}
+	if (now >= a->confirm_ns)
+		a->confirm_ns = NEVER;
 	for (i = 0; i < AUTOCONF_ROUTERS; i++) {
 		if (now >= a->routers[i].until_ns)
 			a->routers[i].ip.family = ADDRESS_NONE;
@@ -480,6 +485,7 @@ int autoconf_init(struct autoconf *a, struct event_base *base, struct netif *net
 	a->changed = changed;
 	a->arg = arg;
 	a->solicit_ns = NEVER;
+	a->confirm_ns = NEVER;
 	make_id(a);
 	if (!all)
 		netif_add_ext_callback(&slot_callback, on_slot);
@@ -520,8 +526,10 @@ void autoconf_start(struct autoconf *a, enum autoconf_mode mode, const uint8_t *
 	for (i = 0; i < TABLE_LINK_ADDRESSES6; i++)
 		a->addresses[i].is_confirmed = false;
 	expire(a, now);
-	if (a->is_asking)
+	if (a->is_asking) {
 		solicit_from(a, now);
+		a->confirm_ns = now + CONFIRM_NS;
+	}
 	arm(a, now);
 }
 
@@ -530,6 +538,7 @@ void autoconf_stop(struct autoconf *a)
 	a->is_running = false;
 	a->is_asking = false;
 	a->solicit_ns = NEVER;
+	a->confirm_ns = NEVER;
 	event_del(a->timer);
 }
 

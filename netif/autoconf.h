@@ -62,6 +62,7 @@ struct autoconf {
 	unsigned int n_clashes; /* duplicates found since autoconf_start() */
 	uint8_t id[AUTOCONF_ID_SIZE];
 	uint32_t mtu;		  /* 0: none said */
+	uint64_t confirm_ns;	  /* what is unconfirmed then goes; UINT64_MAX: nothing */
 	uint64_t solicit_ns;	  /* next solicitation; UINT64_MAX: none */
 	uint64_t solicit_wait_ns; /* until the one after it */
 	struct autoconf_address addresses[TABLE_LINK_ADDRESSES6];

@@ -446,6 +446,7 @@ START_TEST(autoconf_infinite_lifetimes_arm_no_timer)
 	advertise(&a);
 	ck_assert(is_up(NULL));
 	link_->autoconf.solicit_ns = UINT64_MAX;
+	link_->autoconf.confirm_ns = stack_now_ns();
 	let_pass();
 	ck_assert(!event_pending(link_->autoconf.timer, EV_TIMEOUT, NULL));
 }
@@ -521,6 +522,22 @@ START_TEST(autoconf_other_prefix_ends_connections)
 	come_up_with(net_b);
 	ck_assert_int_eq(n_aborts, 1);
 	ck_assert_uint_eq(link_->current.n_addresses6, 1);
+}
+END_TEST
+
+START_TEST(autoconf_address_that_nobody_confirms_goes)
+{
+	start();
+	come_up_with(net_a);
+	connect_out();
+	link_reset(link_, "test");
+	ck_assert(run_until(is_negotiating, NULL, LIMIT_MS));
+	run_for(10);
+	ck_assert_int_eq(n_aborts, 0);
+	link_->autoconf.confirm_ns = stack_now_ns();
+	let_pass();
+	ck_assert_int_eq(n_aborts, 1);
+	ck_assert(is_negotiating(NULL));
 }
 END_TEST
 
@@ -674,6 +691,7 @@ int main(void)
 	tcase_add_test(raw, autoconf_router_that_withdraws_leaves_to_the_other);
 	tcase_add_test(raw, autoconf_same_prefix_again_keeps_connections);
 	tcase_add_test(raw, autoconf_other_prefix_ends_connections);
+	tcase_add_test(raw, autoconf_address_that_nobody_confirms_goes);
 	tcase_add_test(raw, autoconf_ipv4_that_is_pending_stays);
 	tcase_add_checked_fixture(ethernet, ethernet_setup, teardown);
 	tcase_add_test(ethernet, autoconf_address_is_probed_first);
