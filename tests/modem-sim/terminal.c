@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -86,11 +87,25 @@ static void close_master(struct terminal *terminal)
 	evbuffer_drain(terminal->queue, evbuffer_get_length(terminal->queue));
 }
 
+/* Its last user may have gone without a word. Others but root are refused by then. */
+static bool is_exclusive(const struct terminal *terminal)
+{
+	int slave = open(ptsname(terminal->master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int is_on = 1;
+
+	if (slave < 0)
+		return errno == EBUSY;
+	if (ioctl(slave, TIOCGEXCL, &is_on) != 0)
+		is_on = 0;
+	close(slave);
+	return is_on;
+}
+
 static void lose(struct terminal *terminal)
 {
 	struct timeval again = { .tv_usec = REOPENED_MS * 1000 };
 
-	if (!terminal->was_opened) {
+	if (!terminal->was_opened && !is_exclusive(terminal)) {
 		event_del(terminal->readable);
 		event_add(terminal->reopened, &again);
 		return;
