@@ -10,9 +10,10 @@
  * lwIP must not be entered from within its own callbacks, so the end of the
  * connection is told from an event of its own.
  *
- * Echo requests are ours: one after ten seconds without a byte from the peer,
+ * Echo requests are ours: one after ten seconds without a frame from the peer,
  * and after three without any the connection is given up. lwIP would ask every
- * ten seconds. Its answers to the peer's requests stay its own.
+ * ten seconds. Its answers to the peer's requests stay its own. A modem that has
+ * started anew echoes what it is sent: frames of our own are no sign of life.
  *
  * Which network protocols are spoken is the owner's choice. lwIP opens IPCP and
  * IPV6CP alike, so the one that is not wanted is made silent, and the peer's
@@ -65,8 +66,8 @@ struct pppline {
 	struct guard guard;
 	struct event *echo, *told, *anew, *settle;
 	bool ip4, ip6;	       /* wanted */
-	unsigned int n_silent; /* echo intervals without a byte */
-	bool is_heard;	       /* bytes came since the last one */
+	unsigned int n_silent; /* echo intervals without a frame */
+	bool is_heard;	       /* a frame of the peer's came since the last one */
 	bool is_up, is_told;   /* the owner knows that it is, and that it has ended */
 	bool is_news;	       /* something has come up that the owner does not know of */
 	enum pppline_end end;
@@ -304,10 +305,33 @@ static void take_control(struct pppline *line, uint16_t protocol, uint8_t *packe
 	check_networks(line);
 }
 
+/* Our own frame, which a modem that has left the call gives back as it comes. */
+static bool is_echoed(const struct pppline *line, uint16_t protocol, const uint8_t *packet,
+	size_t len)
+{
+	uint32_t magic = lwip_htonl(line->pcb->lcp_gotoptions.magicnumber);
+
+	switch (protocol) {
+	case PPP_PROTOCOL_IP4:
+		return len >= 20 && memcmp(packet + 12, netif_ip4_addr(&line->netif), 4) == 0;
+	case PPP_PROTOCOL_IP6:
+		return len >= 40 &&
+			memcmp(packet + 16, line->pcb->ipv6cp_gotoptions.ourid.e8, 8) == 0;
+	case PPP_PROTOCOL_LCP:
+		return magic != 0 && len >= 8 && packet[0] == ECHO_CODE &&
+			memcmp(packet + 4, &magic, 4) == 0;
+	default:
+		return false;
+	}
+}
+
 static void on_frame(uint16_t protocol, uint8_t *packet, size_t len, void *arg)
 {
 	struct pppline *line = arg;
 
+	if (is_echoed(line, protocol, packet, len))
+		return;
+	line->is_heard = true;
 	if (protocol != PPP_PROTOCOL_IP4 && protocol != PPP_PROTOCOL_IP6)
 		take_control(line, protocol, packet, len);
 	else if (protocol == PPP_PROTOCOL_IP4 ? line->pcb->if4_up : line->pcb->if6_up)
@@ -455,7 +479,6 @@ void pppline_carrier_lost(struct pppline *line)
 
 void pppline_input(struct pppline *line, const void *bytes, size_t len)
 {
-	line->is_heard = true;
 	hdlc_input(&line->hdlc, bytes, len);
 }
 
