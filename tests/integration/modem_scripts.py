@@ -48,19 +48,25 @@ class Online(_ScriptCase):
         self.wait_up()
         self.assertEqual(self.wait_network(30), ((3, 1), 0))
 
-    @rows("module-net", "module-sim", "module-dataCall")
+    @rows("module-net", "module-sim", "module-dataCall", "module-modem")
     def test_getters_tell_what_the_modem_says(self):
         self.wait_up()
         out = self.run_script("""
-            import dataCall, net, sim
+            import dataCall, modem, net, sim
             print(net.operatorName(), net.csqQueryPoll(), net.getSignal())
-            print(sim.getStatus())
+            print(net.getState(), net.getModemFun())
+            print(sim.getStatus(), sim.getImsi(), sim.getIccid())
+            print(modem.getDevModel(), modem.getDevProductId(), modem.getDevFwVersion(),
+                  modem.getDevImei())
             print(dataCall.getInfo(1, 0))
             """)
+        place = f"1, {0x1A2B}, {0x01C3D4E5}, 7, -1, -1"
         self.assertEqual(out.splitlines(), [
-            "('Sim Mobile', '', '', '') 20 ([99, 99, 255, 255], [-73, -91, -10, 255])",
-            "1",
-            f"(1, 0, [1, 0, '{GUEST}', '10.0.2.3', '10.0.2.3'])"])
+            "('Sim Mobile', '', '001', '01') 20 ([99, 99, 255, 255], [-73, -91, -10, 255])",
+            f"([{place}], [{place}]) 1",
+            "1 001010123456789 8988211000000123456",
+            "modem-sim usocketd 1 004999010640000",
+            f"(1, 0, [1, 0, '{GUEST}', '10.0.2.3', '0.0.0.0'])"])
 
     def test_setters_name_who_sets_the_modem(self):
         self.wait_up()
@@ -88,6 +94,43 @@ class Online(_ScriptCase):
         self.assertEqual((child.returncode, out, err), (0, "", ""))
 
 
+class NoSim(_ScriptCase):
+    options = ("--no-sim",)
+
+    @rows("N4")
+    def test_wait_ends_at_once(self):
+        self.wait_down("no SIM")
+        self.assertEqual(self.wait_network(30), ((1, 0), 0))
+
+
+class Locked(_ScriptCase):
+    options = ("--pin", "1234")
+
+    @rows("N4")
+    def test_wait_ends_at_once(self):
+        self.wait_down("needs its PIN")
+        self.assertEqual(self.wait_network(30), ((1, 2), 0))
+
+
+class Blocked(_ScriptCase):
+    options = ("--pin", "1234", "--tries", "0")
+
+    @rows("N4")
+    def test_wait_ends_at_once(self):
+        self.wait_down("PUK")
+        self.assertEqual(self.wait_network(30), ((1, 3), 0))
+
+
+class Denied(_ScriptCase):
+    def prepare(self):
+        self.modem.do("registration 3")
+
+    @rows("N5")
+    def test_wait_ends_with_what_the_network_says(self):
+        self.wait_cause("refuses this SIM")
+        self.assertEqual(self.wait_network(2), ((2, 3), 2))
+
+
 class Searching(_ScriptCase):
     def prepare(self):
         self.modem.do("registration 2")
@@ -103,6 +146,14 @@ class OnlineFfi(Online):
 
 
 class OnlineModule(Online):
+    runtime = MicroPythonModule
+
+
+class NoSimModule(NoSim):
+    runtime = MicroPythonModule
+
+
+class DeniedModule(Denied):
     runtime = MicroPythonModule
 
 
