@@ -29,6 +29,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 
+import docpart  # noqa: E402
 import harness  # noqa: E402
 import language  # noqa: E402
 import networks  # noqa: E402
@@ -282,9 +283,10 @@ def keep_doc(cells, link, write):
     """Brings the documentation up to date if @write; says what is not, a line each."""
     path = os.path.join(os.environ["USOCKETD_SRCDIR"], "doc", "conformance.md")
     if link is networks.Tun:
-        part = table.Part("the table", cells.as_markdown())
+        part = docpart.Part("the table", cells.as_markdown(), "conformance-doc")
     else:
-        part = table.Part(f"the {link.name}", cells.as_note(link, OTHER_LINK))
+        part = docpart.Part(f"the {link.name}", cells.as_note(link, OTHER_LINK),
+                            "conformance-doc")
     if write and not cells.counts()[1]:
         part.write(path)
     return part.differs(path)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The table of rows and runtimes: in the terminal, and in the documentation."""
 
-import difflib
 import re
 
 PASS, FAIL, NOTHING = "pass", "FAIL", ""
@@ -147,35 +146,3 @@ class Table:
             if lacking:
                 lines.append(f"- {reason}: {', '.join(lacking)}")
         return "\n".join(lines) + "\n"
-
-
-class Part:
-    """What the suite writes into the documentation, between two marks."""
-
-    def __init__(self, name, text):
-        self.begin = f"<!-- {name}: written by `make conformance-doc`, not by hand. -->"
-        self.end = f"<!-- the end of {name} -->"
-        self.text = text
-
-    def _change(self, path):
-        with open(path) as f:
-            old = f.read()
-        head, _, rest = old.partition(self.begin)
-        _, found, tail = rest.partition(self.end)
-        if not found:
-            raise SystemExit(f"{path} has no place for {self.begin}")
-        return old, f"{head}{self.begin}\n\n{self.text}\n{self.end}{tail}"
-
-    def write(self, path):
-        _, new = self._change(path)
-        with open(path, "w") as f:
-            f.write(new)
-
-    def differs(self, path):
-        """A line for the count; the difference itself is printed."""
-        old, new = self._change(path)
-        if old == new:
-            return []
-        print("\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), path,
-                                             "what came out", lineterm="")))
-        return [f"{path} is not up to date: make conformance-doc"]

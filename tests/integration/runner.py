@@ -214,6 +214,7 @@ class Runner:
         self.selector = selectors.DefaultSelector()
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.skips = []
+        self.notes = []
 
     def report(self, name, ids, outcome, seconds=None, detail=""):
         self.counts[outcome] += 1
@@ -247,6 +248,7 @@ class Runner:
                         event["seconds"], event["detail"])
             worker.current = None
         elif kind == "note":
+            self.notes.append(event["text"])
             print(event["text"], flush=True)
         elif kind == "fixture":
             self.report(event["test"], (), "failed", None, event["detail"])
@@ -295,7 +297,7 @@ class Runner:
             if worker.process.poll() is not None and worker not in readable:
                 self.finish(worker)
 
-    def run(self, groups):
+    def run(self, groups, finish=None):
         self.queue = list(groups)
         self.start_more()
         while self.workers:
@@ -305,6 +307,8 @@ class Runner:
             self.finish_ended()
             self.start_more()
         self.report_skips()
+        if finish:
+            finish(self.notes, self.counts)
         print("{passed} passed, {failed} failed, {skipped} skipped".format(**self.counts))
         return 1 if self.counts["failed"] else 0
 
@@ -388,8 +392,11 @@ def preload_sanitizer():
     os.execve(sys.executable, [sys.executable, *sys.argv], env)
 
 
-def main(*modules):
-    """Runs the tests of @modules, without any those of the script itself."""
+def main(*modules, finish=None):
+    """
+    Runs the tests of @modules, without any those of the script itself. At the
+    end finish(notes, counts) has what tests have noted; it may add to the counts.
+    """
     cases = cases_of(*(modules or (sys.modules["__main__"],)))
     if WORKER_ENV in os.environ:
         sys.exit(run_worker(cases, set(sys.argv[1:])))
@@ -416,4 +423,4 @@ def main(*modules):
     # Nothing waits for a straggler at the end: those that wait long come first.
     ordered = sorted(groups.values(), reverse=True,
                      key=lambda g: (getattr(type(g[0]), "slow", False), len(g)))
-    sys.exit(runner.run(ordered))
+    sys.exit(runner.run(ordered, finish))
