@@ -103,7 +103,7 @@ static int check_sendable(struct datagram_send *op)
 	if (to->family == ADDRESS_IPV6 && !address_is_v4_mapped(to) &&
 		op->header.length > CHANNEL_DATAGRAM6_MAX)
 		return -EMSGSIZE;
-	if (!links_reach(&way))
+	if (!links_reach(&way) && !links_may_dial(&way))
 		return -EHOSTUNREACH;
 	if (!(h->record.flags & TABLE_SOCKET_BROADCAST) && links_is_broadcast(to))
 		return -EACCES;

@@ -29,6 +29,11 @@
 /* Asked of each link that is up; true ends the search. */
 typedef bool (*link_test_fn)(const struct table_link *link, const struct links_way *way);
 
+static bool is_up(const struct table_link *link)
+{
+	return link->state == TABLE_LINK_UP || link->state == TABLE_LINK_DEGRADED;
+}
+
 static bool any_link(link_test_fn test, const struct links_way *way)
 {
 	uint32_t n = session_count_links();
@@ -37,7 +42,7 @@ static bool any_link(link_test_fn test, const struct links_way *way)
 	for (uint32_t i = 0; i < n; i++) {
 		if (session_read_link(i, &link) < 0)
 			continue;
-		if (link.state != TABLE_LINK_UP && link.state != TABLE_LINK_DEGRADED)
+		if (!is_up(&link))
 			continue;
 		if (test(&link, way))
 			return true;
@@ -106,6 +111,21 @@ bool links_reach(const struct links_way *way)
 	if (address_is_loopback(&to) || address_is_any(&to))
 		return true;
 	return any_link(carries, &plain) || any_link(is_own, &plain);
+}
+
+bool links_may_dial(const struct links_way *way)
+{
+	uint32_t n = session_count_links();
+	struct table_link link;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (session_read_link(i, &link) < 0 || !link.dials_on_demand ||
+			link.is_refused || is_up(&link))
+			continue;
+		if (!way->from || has_address(&link, way->from))
+			return true;
+	}
+	return false;
 }
 
 static uint32_t ipv4_number(const struct address *a)
@@ -192,6 +212,7 @@ int links_wait(const struct links_way *way, int fd, const struct deadline *deadl
 		return r < 0 ? (int)r : waiting.deadline.error;
 	}
 	call.wants_fd = true;
+	call.request.body.watch.dial = true;
 	r = session_request(&call);
 	if (r < 0)
 		return (int)r;

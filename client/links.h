@@ -23,6 +23,9 @@ struct links_way {
  */
 bool links_reach(const struct links_way *way);
 
+/* Whether a link that is down, and has the address @from, dials on demand. */
+bool links_may_dial(const struct links_way *way);
+
 /* All hosts, or all of the network of some link. */
 bool links_is_broadcast(const struct address *to);
 

@@ -14,6 +14,10 @@
  * An asynchronous error (ICMP) sets the pending error and, so that poll and
  * recv notice, puts one ERROR message into the channel.
  *
+ * While no link leads anywhere, but one is being dialed on demand, the first
+ * datagram is held, and those behind it wait in the channel: at most as long as
+ * a connect would. A socket that is closed meanwhile lives on for that.
+ *
  * Control requests overtake datagrams, since they travel elsewhere. So what
  * the channel holds is sent before a request changes the peer or an option.
  * While a name is looked up for a connect the channel is left alone: what fills
@@ -45,6 +49,7 @@
 #define DGRAM_GROUPS_MAX 20
 /* Vectors of one datagram's pbufs. */
 #define DGRAM_IOV 64
+#define NS_PER_S  UINT64_C(1000000000)
 
 struct dgram_group {
 	ip_addr_t address;
@@ -138,13 +143,13 @@ static void send_datagram(struct dgram_socket *d, const uint8_t *message, size_t
 	d->send(d, p, &to);
 }
 
-/* Sends up to @budget datagrams; whether the channel is empty now. */
+/* Sends up to @budget datagrams; whether no more can be sent now. */
 static bool send_all(struct dgram_socket *d, int budget)
 {
 	uint8_t *scratch = d->base.registry->scratch;
 	ssize_t n;
 
-	while (budget-- > 0) {
+	while (!d->held && budget-- > 0) {
 		n = recv(d->base.channel, scratch, SOCKET_SCRATCH_SIZE, MSG_DONTWAIT);
 		if (n < 0 && errno == ECONNRESET)
 			continue;
@@ -154,6 +159,46 @@ static bool send_all(struct dgram_socket *d, int budget)
 			send_datagram(d, scratch, (size_t)n);
 	}
 	return false;
+}
+
+bool dgram_hold(struct dgram_socket *d, struct pbuf *p, const struct address *to)
+{
+	struct usocketd *daemon = d->base.registry->daemon;
+	uint64_t now_ns = stack_now_ns(), limit_ns = daemon->config.connect_timeout_s * NS_PER_S;
+	ip_addr_t local;
+
+	if (d->held_ns == 0)
+		d->held_ns = now_ns;
+	inet_to_lwip(daemon, &d->base.bound, &local);
+	if (now_ns - d->held_ns > limit_ns || !inet_dial(daemon, &local)) {
+		d->held_ns = 0;
+		return false;
+	}
+	pbuf_ref(p);
+	d->held = p;
+	d->held_to = *to;
+	return true;
+}
+
+void dgram_forget_held(struct dgram_socket *d)
+{
+	if (d->held)
+		pbuf_free(d->held);
+	d->held = NULL;
+}
+
+void dgram_link_changed(struct dgram_socket *d)
+{
+	struct pbuf *p = d->held;
+
+	if (!p)
+		return;
+	d->held = NULL;
+	d->send(d, p, &d->held_to);
+	if (d->held)
+		return;
+	d->held_ns = 0;
+	socket_schedule(&d->base);
 }
 
 void dgram_on_channel(struct usock *s, short events)
@@ -168,7 +213,7 @@ void dgram_service(struct usock *s)
 
 	if (!s->name && !send_all(d, DGRAM_BUDGET)) {
 		socket_schedule(s);
-	} else if (socket_channel_hung_up(s)) {
+	} else if (!d->held && socket_channel_hung_up(s)) {
 		socket_kill(s);
 		return;
 	}

@@ -28,6 +28,9 @@ struct dgram_socket {
 	struct address peer;   /* default destination and only source;
 					 * family NONE: not connected */
 	LIST_HEAD(, dgram_group) groups;
+	struct pbuf *held; /* until a link is dialed; NULL: none */
+	struct address held_to;
+	uint64_t held_ns; /* since when */
 	/* Sends one datagram; takes @p. */
 	void (*send)(struct dgram_socket *d, struct pbuf *p, const struct address *to);
 };
@@ -74,6 +77,15 @@ int dgram_find_interface(struct usock *s, const struct address *interface, struc
  */
 bool dgram_can_route(struct dgram_socket *d, const ip_addr_t *local, const struct address *to,
 	const ip_addr_t *ip, uint8_t *multicast_netif);
+
+/*
+ * No link leads to @to, but one may soon that dials on demand: keeps a reference
+ * to @p and leaves what else is in the channel there. False: it makes no sense.
+ */
+bool dgram_hold(struct dgram_socket *d, struct pbuf *p, const struct address *to);
+void dgram_forget_held(struct dgram_socket *d);
+/* Links have changed: tries to send what was held. */
+void dgram_link_changed(struct dgram_socket *d);
 bool dgram_in_group(struct dgram_socket *d, const ip_addr_t *address);
 void dgram_leave_groups(struct dgram_socket *d);
 

@@ -110,6 +110,16 @@ static bool netif_has(const struct netif *netif, const ip_addr_t *ip)
 	return netif_get_ip6_addr_match((struct netif *)netif, ip_2_ip6(ip)) >= 0;
 }
 
+bool inet_dial(struct usocketd *daemon, const ip_addr_t *local)
+{
+	struct netif *netif, *owner = NULL;
+
+	NETIF_FOREACH(netif)
+		if (!ip_addr_isany(local) && netif_has(netif, local))
+			owner = netif;
+	return usocketd_dial(daemon, owner);
+}
+
 const ip_addr_t *inet_any(u8_t type)
 {
 	switch (type) {

@@ -44,6 +44,12 @@ struct address inet_from_lwip(const struct usocketd *daemon, const ip_addr_t *ip
  */
 struct netif *inet_route(const ip_addr_t *local, const ip_addr_t *remote);
 
+/*
+ * inet_route() has found none from @local (may be any): wakes a link that dials
+ * on demand. Returns true if it makes sense to wait for it.
+ */
+bool inet_dial(struct usocketd *daemon, const ip_addr_t *local);
+
 /* The "any" address of a pcb of @type (IPADDR_TYPE_). */
 const ip_addr_t *inet_any(u8_t type);
 

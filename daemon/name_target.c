@@ -21,6 +21,7 @@
 #include "daemon/resolver.h"
 #include "daemon/resolver_name.h"
 #include "daemon/socket_private.h"
+#include "daemon/usocketd.h"
 #include "netif/stack.h"
 
 #include <errno.h>
@@ -208,13 +209,15 @@ bool name_target_has_next(const struct name_target *target)
 bool name_target_waits(const struct name_target *target)
 {
 	struct usocketd *daemon = target->registry->daemon;
+	bool waits;
 
 	if (stack_now_ns() >= target->end_ns)
 		return false;
+	/* Dialed on demand, also for whoever would wait anyway. */
+	waits = usocketd_dial(daemon, NULL) || target->wait_for_link;
 	if (target->n_addresses > 0)
-		return target->wait_for_link ||
-			nat64_finder_may_help(daemon, &target->addresses[0]);
-	return target->wait_for_link && !resolver_has_servers(daemon->resolver);
+		return waits || nat64_finder_may_help(daemon, &target->addresses[0]);
+	return waits && !resolver_has_servers(daemon->resolver);
 }
 
 uint32_t name_target_share_ms(const struct name_target *target)

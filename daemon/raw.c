@@ -56,7 +56,7 @@ static int raw_op_connect(struct usock *s, const struct address *remote, bool wa
 
 	(void)wait_for_link;
 	inet_to_lwip(s->registry->daemon, remote, &ip);
-	if (!inet_route(IP_ANY_TYPE, &ip))
+	if (!inet_route(IP_ANY_TYPE, &ip) && !inet_dial(s->registry->daemon, IP_ANY_TYPE))
 		return -EHOSTUNREACH;
 	return dgram_set_peer(dgram_of(s), remote);
 }
@@ -82,16 +82,25 @@ static void raw_send_datagram(struct dgram_socket *d, struct pbuf *p, const stru
 	ip_addr_t ip;
 
 	inet_to_lwip(d->base.registry->daemon, to, &ip);
-	if (!dgram_can_route(d, &d->raw->local_ip, to, &ip, &d->raw->mcast_ifindex) ||
-		raw_sendto(d->raw, p, &ip) != ERR_OK)
+	if (!dgram_can_route(d, &d->raw->local_ip, to, &ip, &d->raw->mcast_ifindex)) {
+		if (!dgram_hold(d, p, to))
+			d->base.record.drops++;
+	} else if (raw_sendto(d->raw, p, &ip) != ERR_OK) {
 		d->base.record.drops++;
+	}
 	pbuf_free(p);
+}
+
+static void raw_op_on_link_changed(struct usock *s)
+{
+	dgram_link_changed(dgram_of(s));
 }
 
 static void raw_op_release(struct usock *s)
 {
 	struct dgram_socket *d = dgram_of(s);
 
+	dgram_forget_held(d);
 	dgram_leave_groups(d);
 	if (d->raw)
 		raw_remove(d->raw);
@@ -106,6 +115,7 @@ static const struct socket_ops raw_ops = {
 	.set_group = dgram_set_group,
 	.on_channel = dgram_on_channel,
 	.service = dgram_service,
+	.on_link_changed = raw_op_on_link_changed,
 	.release = raw_op_release,
 };
 

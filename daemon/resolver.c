@@ -293,8 +293,9 @@ static int ask(struct query *query)
 {
 	struct resolver *resolver = query->resolver;
 
+	/* Asked when a link that dials on demand has brought servers. */
 	if (!resolver->dns)
-		return -ENETDOWN;
+		return usocketd_dial(resolver->daemon, NULL) ? 0 : -ENETDOWN;
 	return dns_client_ask(resolver->dns, query->key + 1, query->family, on_answer, query);
 }
 
@@ -395,8 +396,10 @@ static void apply_config(struct resolver *resolver)
 	resolver->servers_changed = false;
 	resolver_cache_resize(resolver->cache, daemon->config.cache_entries);
 	n = resolver_servers_choose(daemon, servers);
+	/* Queries that wait for servers end when there is nothing to wait for. */
 	if (same_servers(servers, n, resolver->servers, resolver->n_servers) &&
-		resolver->timeout_s == daemon->config.resolve_timeout_s)
+		resolver->timeout_s == daemon->config.resolve_timeout_s &&
+		(resolver->dns || !resolver->queries))
 		return;
 	memcpy(resolver->servers, servers, sizeof(servers));
 	resolver->n_servers = n;

@@ -12,9 +12,9 @@
  * A client that writes less, or more, hurts only itself: what was there
  * before the connect never reaches the network.
  *
- * A socket waits for a link if it asked for that, and else only for the answer
- * whether IPv4 can go through NAT64, which on a link without IPv4 is known a
- * moment after the link is up.
+ * A socket waits for a link if it asked for that, or if one is dialed on demand,
+ * and else only for the answer whether IPv4 can go through NAT64, which on a link
+ * without IPv4 is known a moment after the link is up.
  *
  * WAITING and CONNECTING share one deadline (connect_timeout). A connect to a
  * name has that of its target instead, and CONNECTING a share of it for each
@@ -170,7 +170,13 @@ static int start_connecting(struct tcp_socket *t)
 /* Whether a target without a route may have one later, and is to be kept. */
 static bool is_to_wait(const struct tcp_socket *t)
 {
-	return t->wait_for_link || nat64_finder_may_help(t->base.registry->daemon, &t->target);
+	struct usocketd *daemon = t->base.registry->daemon;
+	ip_addr_t local;
+
+	inet_to_lwip(daemon, &t->base.bound, &local);
+	/* First, as it wakes a link for whoever would wait anyway. */
+	return inet_dial(daemon, &local) || t->wait_for_link ||
+		nat64_finder_may_help(daemon, &t->target);
 }
 
 static int check_target(const struct tcp_socket *t, const struct address *remote)

@@ -29,6 +29,8 @@
  */
 #include "daemon/tcp_private.h"
 
+#include "daemon/inet.h"
+
 #include "daemon/limits.h"
 
 #include <errno.h>
@@ -299,6 +301,9 @@ static void pump(struct tcp_socket *t)
 	}
 	flush_unsent(t);
 	tcp_output(t->pcb);
+	/* A link that hung up while the connection was silent is needed again. */
+	if (n_read > 0 && !inet_route(&t->pcb->local_ip, &t->pcb->remote_ip))
+		inet_dial(t->base.registry->daemon, &t->pcb->local_ip);
 }
 
 static void send_fin(struct tcp_socket *t)

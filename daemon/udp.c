@@ -277,13 +277,13 @@ static int connect_to(struct usock *s, const struct address *remote)
 		return -EACCES;
 	inet_to_lwip(daemon, &s->bound, &local);
 	netif = inet_route(ip_addr_isany(&local) ? IP_ANY_TYPE : &local, &peer);
-	if (!netif)
+	if (!netif && !inet_dial(daemon, &local))
 		return -EHOSTUNREACH;
 	r = ensure_bound(d);
 	if (r < 0)
 		return r;
 	r = dgram_set_peer(d, remote);
-	if (r == 0)
+	if (r == 0 && netif)
 		describe_way(s, netif, &peer);
 	return r;
 }
@@ -369,6 +369,7 @@ static void udp_op_on_name(struct usock *s)
 static void udp_op_on_link_changed(struct usock *s)
 {
 	follow_default(s);
+	dgram_link_changed(dgram_of(s));
 	if (!s->name)
 		return;
 	name_target_forget(s->name);
@@ -422,7 +423,8 @@ static void udp_send_datagram(struct dgram_socket *d, struct pbuf *p, const stru
 	inet_destination(d->base.registry->daemon, &d->base.bound, to, &ip);
 	pcb = sender_for(d, to, &ip);
 	if (!pcb || !dgram_can_route(d, &pcb->local_ip, to, &ip, &pcb->mcast_ifindex)) {
-		d->base.record.drops++;
+		if (!pcb || !dgram_hold(d, p, to))
+			d->base.record.drops++;
 		pbuf_free(p);
 		return;
 	}
@@ -443,6 +445,7 @@ static void udp_op_release(struct usock *s)
 {
 	struct dgram_socket *d = dgram_of(s);
 
+	dgram_forget_held(d);
 	dgram_leave_groups(d);
 	if (d->udp)
 		udp_remove(d->udp);

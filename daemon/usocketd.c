@@ -256,6 +256,36 @@ void usocketd_stop(struct usocketd *daemon)
 	config_fini(&daemon->config);
 }
 
+/* The one of the lowest metric that was not tried; n_links: none is left. */
+static uint32_t find_next(const struct usocketd *daemon, uint32_t tried)
+{
+	uint32_t best = daemon->n_links;
+
+	for (uint32_t i = 0; i < daemon->n_links; i++) {
+		if (!daemon->links[i] || (tried & 1u << i))
+			continue;
+		if (best == daemon->n_links ||
+			daemon->link_records[i].metric < daemon->link_records[best].metric)
+			best = i;
+	}
+	return best;
+}
+_Static_assert(CONFIG_LINKS_MAX <= 32, "a bit a link");
+
+bool usocketd_dial(struct usocketd *daemon, const struct netif *owner)
+{
+	uint32_t tried = 0, i;
+
+	while ((i = find_next(daemon, tried)) < daemon->n_links) {
+		tried |= 1u << i;
+		if (owner && link_netif(daemon->links[i]) != owner)
+			continue;
+		if (link_demand(daemon->links[i]))
+			return true;
+	}
+	return false;
+}
+
 void usocketd_reconfigure(struct usocketd *daemon)
 {
 	log_set_level(daemon->config.log_level);

@@ -17,6 +17,7 @@ struct event_base;
 struct link;
 struct link_requests;
 struct nat64_finder;
+struct netif;
 struct reaper;
 struct resolver;
 struct resolver_requests;
@@ -61,6 +62,13 @@ int usocketd_start(struct usocketd *daemon, int listen_fd);
 
 /* Ends and frees all parts, in reverse; legal after a failed start. */
 void usocketd_stop(struct usocketd *daemon);
+
+/*
+ * A program has nowhere to send to: wakes the link that is to be dialed on
+ * demand, @owner's if that is a link's, else the one of the lowest metric.
+ * Returns true if waiting for it makes sense.
+ */
+bool usocketd_dial(struct usocketd *daemon, const struct netif *owner);
 
 /* The configuration may have changed (config_reload()). */
 void usocketd_reconfigure(struct usocketd *daemon);

@@ -161,5 +161,7 @@ int request_watch(struct request *request)
 		account_release(account, RESOURCE_WATCH, 1);
 		return r;
 	}
+	if (request->message->body.watch.dial)
+		usocketd_dial(request->daemon, NULL);
 	return REQUEST_STARTED;
 }

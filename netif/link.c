@@ -97,6 +97,7 @@ static void come_up(struct link *link)
 	link->up_ns = stack_now_ns();
 	ladder_accepted(&link->ladder);
 	link_health_begin(link);
+	link_demand_begin(link);
 	link_enter(link, TABLE_LINK_UP, TABLE_REASON_NONE, cause);
 }
 
@@ -211,6 +212,7 @@ static void close_driver(struct link *link)
 	power_free(link->power);
 	link->power = NULL;
 	link_health_end(link);
+	link_demand_end(link);
 	autoconf_stop(&link->autoconf);
 	ipif_detach(&link->ipif);
 	route_update();
@@ -225,6 +227,7 @@ static void close_driver(struct link *link)
 
 static void try_in(struct link *link, uint32_t delay_ms)
 {
+	link->demand.is_asleep = false;
 	link->retry_ns = stack_now_ns() + (uint64_t)delay_ms * 1000000;
 	link_timer_in(link->timer, delay_ms);
 }
@@ -233,6 +236,14 @@ static void try_never(struct link *link)
 {
 	link->retry_ns = 0;
 	event_del(link->timer);
+}
+
+/* Down until a program needs it; not before the pause of a failure is over. */
+static void fall_asleep(struct link *link)
+{
+	link->demand.earliest_ns = link->retry_ns;
+	try_never(link);
+	link->demand.is_asleep = true;
 }
 
 /* What was wrong before a time of service has nothing to do with this. */
@@ -258,6 +269,8 @@ static void go_down(struct link *link, enum table_link_reason reason, const char
 		link_enter(link, TABLE_LINK_DOWN, reason, cause);
 	link->step = ladder_step(&link->ladder, highest_step(link));
 	try_in(link, ladder_pause_ms(&link->ladder, stack_random()));
+	if (reason != TABLE_REASON_COMMAND && link_demand_is_over(link))
+		fall_asleep(link);
 	if (link->driver->device && reason == TABLE_REASON_DEVICE)
 		device_watch_start(&link->watch, link->driver->device(link));
 }
@@ -307,6 +320,24 @@ void link_refuse(struct link *link, enum table_link_reason reason, const char *c
 {
 	note_failure(link, reason);
 	give_up(link, reason, cause);
+}
+
+void link_hang_up(struct link *link, const char *cause)
+{
+	close_driver(link);
+	ladder_reset(&link->ladder);
+	link->step = TABLE_STEP_REDIAL;
+	link_enter(link, TABLE_LINK_DOWN, TABLE_REASON_IDLE, cause);
+	try_never(link);
+	fall_asleep(link);
+}
+
+void link_wake(struct link *link)
+{
+	uint64_t now_ns = stack_now_ns(), earliest_ns = link->demand.earliest_ns;
+
+	link_enter(link, TABLE_LINK_DOWN, TABLE_REASON_COMMAND, "a program needs it");
+	try_in(link, earliest_ns > now_ns ? (uint32_t)((earliest_ns - now_ns) / 1000000) + 1 : 0);
 }
 
 void link_degrade(struct link *link, const char *cause)
@@ -385,7 +416,10 @@ static void on_appeared(void *arg)
 		ladder_reset(&link->ladder);
 	else
 		ladder_hurry(&link->ladder);
+	link->is_refused = false;
 	try_in(link, 0);
+	if (link_demand_is_over(link))
+		fall_asleep(link);
 }
 
 static void fail_without_data(struct link *link)
@@ -430,6 +464,7 @@ static void on_moved_interval(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	ipif_rest(&link->ipif);
+	link_demand_moved(link);
 	link->changed(link, link->changed_arg);
 }
 
@@ -438,6 +473,7 @@ static void on_moved(struct ipif *ipif, void *arg)
 	struct link *link = arg;
 
 	(void)ipif;
+	link_demand_moved(link);
 	link_timer_in(link->moved, MOVED_INTERVAL_MS);
 }
 
@@ -521,6 +557,7 @@ static void events_free(struct link *link)
 	}
 	device_watch_fini(&link->watch);
 	link_health_fini(link);
+	link_demand_fini(link);
 }
 
 static int events_new(struct link *link, struct event_base *base)
@@ -530,7 +567,7 @@ static int events_new(struct link *link, struct event_base *base)
 	link->moved = evtimer_new(base, on_moved_interval, link);
 	if (link->timer && link->notify && link->moved &&
 		device_watch_init(&link->watch, base, on_appeared, link) == 0 &&
-		link_health_init(link, base) == 0)
+		link_health_init(link, base) == 0 && link_demand_init(link, base) == 0)
 		return 0;
 	events_free(link);
 	return -ENOMEM;
@@ -605,8 +642,11 @@ int link_start(struct link *link, struct event_base *base, link_changed_fn chang
 	snprintf(link->cause, sizeof(link->cause), "not started yet");
 	if (link->driver->init)
 		link->driver->init(link);
+	if (link->demand.is_on)
+		link_hang_up(link, "until a program needs it");
+	else
+		link_timer_in(link->timer, 0);
 	link_notify_soon(link);
-	link_timer_in(link->timer, 0);
 	return 0;
 }
 

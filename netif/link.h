@@ -78,6 +78,13 @@ void link_down(struct link *link, const char *cause);
 /* A link that is down, for whatever reason, is tried at once. */
 void link_up(struct link *link, const char *cause);
 
+/*
+ * A program has somewhere to send to, and no link to send by. Wakes a link that
+ * dials on demand. Returns true if waiting for it makes sense: it dials on
+ * demand, is not up, and has not been taken down or refused.
+ */
+bool link_demand(struct link *link);
+
 /* @is_final: @line is the result ("OK", "ERROR", ...), and the last call. */
 typedef void (*link_at_fn)(const char *line, bool is_final, void *arg);
 

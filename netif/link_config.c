@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ITEM_MAX 128
+#define ITEM_MAX	   128
+#define IDLE_TIMEOUT_MIN_S 5
+#define IDLE_TIMEOUT_MAX_S 86400
 
 static const struct link_driver *const drivers[] = {
 	&modem_driver,
@@ -295,9 +297,36 @@ static int set_probe(struct link *link, const char *value, char *error, size_t s
 	return 0;
 }
 
+static int set_dial(struct link *link, const char *value, char *error, size_t size)
+{
+	if (strcmp(value, "always") != 0 && strcmp(value, "demand") != 0) {
+		snprintf(error, size, "dial is always or demand");
+		return -EINVAL;
+	}
+	link->demand.is_on = value[0] == 'd';
+	return 0;
+}
+
+static int set_idle_timeout(struct link *link, const char *value, char *error, size_t size)
+{
+	long seconds;
+
+	if (link_parse_number(value, 0, IDLE_TIMEOUT_MAX_S, &seconds) != 0 ||
+		(seconds > 0 && seconds < IDLE_TIMEOUT_MIN_S)) {
+		snprintf(error, size, "idle_timeout is a number of seconds from %d to %d, or 0",
+			IDLE_TIMEOUT_MIN_S, IDLE_TIMEOUT_MAX_S);
+		return -EINVAL;
+	}
+	link->demand.timeout_s = (uint32_t)seconds;
+	link->demand.is_timeout_set = true;
+	return 0;
+}
+
 const struct link_key link_common_keys[] = {
+	{ "dial", set_dial },
 	{ "dns", set_dns },
 	{ "health", set_health },
+	{ "idle_timeout", set_idle_timeout },
 	{ "metric", set_metric },
 	{ "mtu", set_mtu },
 	{ "nat64", set_nat64 },
@@ -404,6 +433,10 @@ int link_check(const struct link *link, char *error, size_t size)
 {
 	if (!link->driver) {
 		snprintf(error, size, "the link has no driver = modem, packet, slirp or tun");
+		return -EINVAL;
+	}
+	if (link->demand.is_timeout_set && !link->demand.is_on) {
+		snprintf(error, size, "idle_timeout needs dial = demand");
 		return -EINVAL;
 	}
 	return link->driver->check ? link->driver->check(link, error, size) : 0;

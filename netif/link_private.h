@@ -149,6 +149,19 @@ struct link_health {
 	uint32_t pause_s; /* of quiet after the next answer */
 };
 
+/* Dial on demand, see link_demand.c. */
+struct link_demand {
+	bool is_on; /* by the configuration, as the next two */
+	bool is_timeout_set;
+	uint32_t timeout_s; /* 0: it is not hung up */
+
+	bool is_asleep; /* down until a program needs it */
+	struct event *timer;
+	uint64_t moved_ns;    /* when packets have passed last */
+	uint64_t demanded_ns; /* when it was needed last */
+	uint64_t earliest_ns; /* no try before, after failures */
+};
+
 extern const struct link_driver modem_driver;
 extern const struct link_driver packet_driver;
 extern const struct link_driver tun_driver;
@@ -194,6 +207,7 @@ struct link {
 	struct device_watch watch;	  /* runs while down for want of the device */
 
 	struct link_health health;
+	struct link_demand demand;
 
 	struct ipif ipif;
 	struct route route;
@@ -294,6 +308,28 @@ void link_degrade(struct link *link, const char *cause);
 
 /* Data passes again. */
 void link_recover(struct link *link);
+
+/* ---- link.c, for link_demand.c ----------------------------------------------- */
+
+/* Nobody uses it: it goes down, to sleep. */
+void link_hang_up(struct link *link, const char *cause);
+
+/* It sleeps no more: tried as soon as the last failure permits. */
+void link_wake(struct link *link);
+
+/* ---- link_demand.c ----------------------------------------------------------- */
+
+/* Returns 0 or -ENOMEM. */
+int link_demand_init(struct link *link, struct event_base *base);
+void link_demand_fini(struct link *link);
+
+/* The link has come up; it goes down; packets pass. */
+void link_demand_begin(struct link *link);
+void link_demand_end(struct link *link);
+void link_demand_moved(struct link *link);
+
+/* After a failure: whether it is to sleep, as nobody has needed it for long. */
+bool link_demand_is_over(const struct link *link);
 
 /* ---- link_health.c ----------------------------------------------------------- */
 

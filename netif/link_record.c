@@ -70,6 +70,7 @@ void link_describe(const struct link *link, struct table_link *out)
 	out->reason = (uint8_t)link->reason;
 	out->step = (uint8_t)link->step;
 	out->is_refused = link->is_refused;
+	out->dials_on_demand = link->demand.is_on;
 	out->redials = link->n_tries > 0 ? link->n_tries - 1 : 0;
 	out->retry_ns = link->retry_ns;
 	out->modem = link->modem;

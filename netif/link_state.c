@@ -71,8 +71,11 @@ static void log_step(struct link *link, enum table_link_state from)
 
 	if (link->state >= TABLE_LINK_OPENING && link->state <= TABLE_LINK_NEGOTIATING)
 		level = LOG_LEVEL_INFO;
-	link_note(link, level, "%s -> %s (%s)", table_link_state_name(from),
-		table_link_state_name(link->state), link->cause);
+	if (from == link->state)
+		link_note(link, level, "%s (%s)", table_link_state_name(from), link->cause);
+	else
+		link_note(link, level, "%s -> %s (%s)", table_link_state_name(from),
+			table_link_state_name(link->state), link->cause);
 }
 
 bool link_is_up(const struct link *link)

@@ -219,7 +219,8 @@ struct table_link {
 	uint32_t metric;    /* as configured */
 	uint64_t retry_ns;  /* CLOCK_MONOTONIC of the next try, 0: none is due */
 	uint32_t redials;   /* tries since the start, but for the first */
-	uint32_t reserved;
+	uint8_t dials_on_demand;
+	uint8_t reserved[3];
 	struct address nat64; /* the prefix, port its length; family NONE: none */
 	struct table_modem modem;
 };

@@ -7,21 +7,22 @@ only its power script wakes; a TUN whose far side goes silent. Clocks run faster
 where the table of states has minutes.
 """
 
+import errno
 import os
 import socket
-import stat
+import sys
 import threading
+import time
 
-import harness
+import fakedns
 import runner
 import usock
-from harness import Daemon, StackCase, Tun, eventually, ip
-from modem_support import ModemCase, fast_environment
+from harness import StackCase, Tun, eventually, ip
+from modem_support import HOST, ModemCase, fast_environment
 
 LINK_DEGRADED = 7
 NAME_SERVER = "10.0.2.3"
-REASON_SIM_MISSING, REASON_NO_DATA, REASON_COMMAND = 9, 23, 1
-STEP_REDIAL, STEP_POWER = 0, 4
+REASON_SIM_MISSING, REASON_NO_DATA, REASON_IDLE = 9, 23, 24
 
 
 class Caller:
@@ -146,6 +147,140 @@ class SilentFarSide(_Watched, StackCase):
         self.wait_state(LINK_DEGRADED, 60)
         ip("addr", "add", Tun.KERNEL[4] + "/24", "dev", Tun.DEVICE)
         self.wait_state(usock.LINK_UP)
+
+
+class OnDemand(_Watched, ModemCase):
+    """A link that sleeps until somebody needs it, and is hung up when idle."""
+
+    keys = {"dial": "demand", "idle_timeout": "20"}
+    speed = 4
+
+    def prepare(self):
+        self.dns = self.keep(fakedns.FakeDns())
+        self.dns.zone["one.example", fakedns.A] = [HOST]
+        self.sections = {"resolver": {"servers": f"{HOST}:{self.dns.port}", "hosts": "none"}}
+
+    def is_asleep(self):
+        link = self.link()
+        return (link.state, link.reason) == (usock.LINK_DOWN, REASON_IDLE)
+
+    def sleeps(self, calls):
+        eventually(self.is_asleep, 30, "asleep")
+        self.assertEqual(self.modem.counts()[0], calls)
+
+    def test_connect_wakes_it_and_silence_hangs_it_up(self):
+        self.sleeps(0)
+        self.assertEqual(self.link().retry_ns, 0)
+        s, peer = self.passes_data()
+        self.assertEqual(self.modem.counts()[0], 1)
+        eventually(self.is_asleep, 30, "hung up")
+        self.assertIn("up -> down (no packet for 20 s)", self.daemon.log())
+        # The connection has outlived it, and wakes it when it has something to say.
+        s.send(b"still here")
+        self.assertEqual(peer.recv(100), b"still here")
+        self.assertEqual(self.modem.counts()[0], 2)
+
+    def test_packets_keep_it_up(self):
+        s, peer = self.passes_data()
+        for _ in range(16):
+            time.sleep(0.5)
+            s.send(b"x")
+            self.assertEqual(peer.recv(100), b"x")
+        self.assertEqual(self.modem.counts()[0], 1)
+
+    def test_look_up_wakes_it(self):
+        self.sleeps(0)
+        found = usock.getaddrinfo("one.example", family=socket.AF_INET)
+        self.assertEqual({entry.address[0] for entry in found}, {HOST})
+
+    def test_connect_to_a_name_wakes_it(self):
+        listener, address = self.server()
+        s = self.tcp()
+        with self.fails(errno.EINPROGRESS):
+            s.connect_name("one.example", address[1])
+        s.connect_wait(20000)
+        self.keep(listener.accept()[0])
+
+    def test_datagrams_wake_it_and_arrive_in_order(self):
+        server = self.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        s = usock.Sock(socket.AF_INET, socket.SOCK_DGRAM)
+        for i in range(5):
+            s.sendto(b"reading %d" % i, (HOST, server.getsockname()[1]))
+        # Whoever has written and closed has done its part.
+        s.close()
+        for i in range(5):
+            self.assertEqual(server.recv(100), b"reading %d" % i)
+        eventually(lambda: not list(usock.sockets()), what="the socket has ended")
+
+    def test_connected_datagrams_wake_it(self):
+        server = self.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        s = self.udp()
+        s.connect((HOST, server.getsockname()[1]))
+        s.send(b"question")
+        data, peer = server.recvfrom(100)
+        server.sendto(data + b": answer", peer)
+        self.assertEqual(s.recv(100), b"question: answer")
+
+    def test_who_waits_for_a_link_wakes_it(self):
+        self.sleeps(0)
+        self.wait_up()
+        self.assertEqual(self.modem.counts()[0], 1)
+
+    def test_refused_link_is_not_waited_for(self):
+        self.modem.do("sim out")
+        s = self.tcp()
+        with self.fails(errno.EHOSTUNREACH):
+            s.connect_timeout((HOST, 9), 20000)
+        self.assertEqual(self.link().reason, REASON_SIM_MISSING)
+        with self.fails(errno.EHOSTUNREACH):
+            self.udp().sendto(b"x", (HOST, 9))
+
+
+class Refused(_Watched, ModemCase):
+    """No SIM: no use in trying, before it may be another one."""
+
+    options = ("--no-sim",)
+
+    def test_is_tried_again_when_the_modem_is_plugged_in_anew(self):
+        self.wait_down("no SIM")
+        self.assertEqual((self.link().is_refused, self.link().retry_ns), (1, 0))
+        self.modem.do("plug off")
+        time.sleep(2.5)
+        self.modem.do("sim ready")
+        self.modem.do("plug on")
+        self.wait_up()
+        self.passes_data()
+
+
+class PowerScript(_Watched, ModemCase):
+    """A modem that hears nothing any more, not even that it is to restart."""
+
+    options = ("--start", "dead")
+    speed = 4
+
+    def prepare(self):
+        self.script = os.path.join(self.modem.folder, "power")
+        with open(self.script, "w") as f:
+            f.write(f"""#!{sys.executable} -S
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.sendto(b"power cycle", {self.modem.path!r})
+print("power of", *sys.argv[1:])
+""")
+        os.chmod(self.script, 0o755)
+        self.keys = {"power_script": self.script}
+
+    def test_is_run_when_nothing_else_has_helped(self):
+        self.wait_up(120)
+        self.passes_data()
+        log = self.daemon.log()
+        self.assertIn(f"power script: power of wan {self.modem.device}", log)
+        self.assertIn("the power script has done its work", log)
+        self.assertLess(log.index("retry 2: reset"), log.index("retry 3: power"))
 
 
 if __name__ == "__main__":
