@@ -15,10 +15,12 @@
  * refused as often as not; then PPP is given a moment to say so itself.
  *
  * A modem that answers no query any more while packets flow is warned of, not
- * hung up on: PPP has its own ways to know that the line is dead.
+ * hung up on: PPP has its own ways to know that the line is dead, and so has the
+ * multiplexer, which is asked to look.
  */
 #include "netif/modem/call_private.h"
 
+#include "netif/modem/cmux.h"
 #include "netif/modem/fields.h"
 #include "netif/modem/pppline.h"
 
@@ -145,8 +147,12 @@ static void on_looked(const struct at_result *result, void *arg)
 		return;
 	if (result->status == AT_TIMEOUT)
 		call->registering_ms += timeout_of(call->n_looked);
-	if (call->n_unanswered == UNANSWERED_WARNING)
+	if (call->n_unanswered == UNANSWERED_WARNING) {
 		call_say(call, LOG_LEVEL_WARNING, "the modem answers no commands any more");
+		/* Is it this channel only, or the whole modem? */
+		if (call->mux)
+			cmux_probe(call->mux);
+	}
 	if (result->status == AT_ERROR && result->code == AT_CODE_NONE)
 		call->looks_refused |= 1u << call->n_looked;
 	take_lines(call, result);

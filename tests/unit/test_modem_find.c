@@ -324,6 +324,20 @@ START_TEST(multiplexed_modem_that_falls_silent_is_noticed)
 }
 END_TEST
 
+/* The modem's AT interpreter hangs, or all of it. */
+START_TEST(commands_without_answer_are_no_end_but_a_dead_modem_is)
+{
+	config.modem.signal_interval_ms = 10000;
+	bring_up_multiplexed();
+	fake.silent_after = 1;
+	fake.is_cut = _i;
+	ck_assert(fake_run(2 * MINUTE_MS) == _i);
+	if (_i)
+		check_failed(TABLE_REASON_SILENT, "multiplexer");
+	ck_assert_ptr_nonnull(strstr(fake.log, "answers no commands"));
+}
+END_TEST
+
 /* ---- what comes unasked ---------------------------------------------------------------- */
 
 static const struct {
@@ -470,6 +484,7 @@ static void add_multiplexer(TCase *tc)
 	tcase_add_test(tc, end_of_the_multiplexer_ends_the_call);
 	tcase_add_test(tc, lost_carrier_is_told_to_ppp);
 	tcase_add_test(tc, modem_that_stops_the_flow_lets_it_go_on);
+	tcase_add_loop_test(tc, commands_without_answer_are_no_end_but_a_dead_modem_is, 0, 2);
 	tcase_add_loop_test(tc, multiplexed_modem_that_falls_silent_is_noticed, 1, 34);
 }
 
