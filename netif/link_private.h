@@ -191,9 +191,10 @@ struct link {
 	enum table_link_state state;
 	enum table_link_reason reason;
 	char cause[TABLE_CAUSE_MAX];
-	enum table_link_step step; /* how the present try began, or the next begins */
-	bool is_refused;	   /* not tried again before something changes */
-	bool is_held;		   /* taken down, and not to come up before link_up() */
+	char told_cause[TABLE_CAUSE_MAX]; /* the cause of the latest way down, if not up since */
+	enum table_link_step step;	  /* how the present try began, or the next begins */
+	bool is_refused;		  /* not tried again before something changes */
+	bool is_held;			  /* taken down, and not to come up before link_up() */
 	uint64_t since_ns;
 	uint64_t up_ns;	   /* when it has come up last */
 	uint64_t retry_ns; /* when it is tried next; 0: no try is due */

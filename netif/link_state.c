@@ -64,23 +64,36 @@ void link_notify_soon(struct link *link)
 	link_timer_in(link->notify, 0);
 }
 
+bool link_is_up(const struct link *link)
+{
+	return link->state == TABLE_LINK_UP || link->state == TABLE_LINK_DEGRADED;
+}
+
+/* That it is down for the same cause again and again is no news. */
+static bool is_old_news(struct link *link)
+{
+	bool is_same = strcmp(link->cause, link->told_cause) == 0;
+
+	if (link->state == TABLE_LINK_DOWN)
+		snprintf(link->told_cause, sizeof(link->told_cause), "%s", link->cause);
+	else if (link_is_up(link))
+		link->told_cause[0] = '\0';
+	return link->state == TABLE_LINK_DOWN && is_same;
+}
+
 static void log_step(struct link *link, enum table_link_state from)
 {
 	/* Tries are told once they have led somewhere. */
 	enum log_level level = LOG_LEVEL_NOTICE;
 
-	if (link->state >= TABLE_LINK_OPENING && link->state <= TABLE_LINK_NEGOTIATING)
+	if (is_old_news(link) ||
+		(link->state >= TABLE_LINK_OPENING && link->state <= TABLE_LINK_NEGOTIATING))
 		level = LOG_LEVEL_INFO;
 	if (from == link->state)
 		link_note(link, level, "%s (%s)", table_link_state_name(from), link->cause);
 	else
 		link_note(link, level, "%s -> %s (%s)", table_link_state_name(from),
 			table_link_state_name(link->state), link->cause);
-}
-
-bool link_is_up(const struct link *link)
-{
-	return link->state == TABLE_LINK_UP || link->state == TABLE_LINK_DEGRADED;
 }
 
 void link_enter(struct link *link, enum table_link_state state,

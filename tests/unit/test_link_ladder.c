@@ -84,6 +84,32 @@ START_TEST(link_that_fails_again_and_again_takes_the_next_step)
 }
 END_TEST
 
+START_TEST(link_down_for_the_same_cause_again_is_no_news)
+{
+	struct link_log_line line;
+	uint64_t position = 0;
+	int n_notices = 0, n = 0;
+
+	fake_of(one)->refuses = true;
+	start(one);
+	for (int i = 0; i < 4; i++)
+		let_time_pass(one);
+	fake_of(one)->reason = TABLE_REASON_CARRIER;
+	fake_of(one)->refuses = false;
+	let_time_pass(one);
+	link_fail(one, TABLE_REASON_DIAL, "refused");
+	while (link_log_read(link_log_of(one), &position, &line) == 1) {
+		if (!strstr(line.text, "down (refused)"))
+			continue;
+		n++;
+		n_notices += line.level == LOG_LEVEL_NOTICE;
+	}
+	ck_assert_int_eq(n, 5);
+	/* The first, and the one after it had been up. */
+	ck_assert_int_eq(n_notices, 2);
+}
+END_TEST
+
 START_TEST(link_whose_power_step_is_due_runs_the_script_first)
 {
 	fake_of(one)->refuses = true;
@@ -207,6 +233,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, link_that_fails_again_and_again_takes_the_next_step);
+	tcase_add_test(tc, link_down_for_the_same_cause_again_is_no_news);
 	tcase_add_test(tc, link_whose_power_step_is_due_runs_the_script_first);
 	tcase_add_test(tc, link_taken_down_ends_the_power_script);
 	tcase_add_test(tc, link_refused_three_times_is_not_tried_again);
