@@ -14,6 +14,7 @@ ANSWER_S = 10
 LCP, IPCP, IPV6CP, IP4, IP6 = 0xC021, 0x8021, 0x8057, 0x0021, 0x0057
 PROTOCOL_REJECT, ECHO_REQUEST = 8, 9
 CONF_REQUEST, CONF_ACK, CONF_NAK, TERM_REQUEST = 1, 2, 3, 5
+ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT = 133, 134
 OPTION_ADDRESS = 3
 OPTION_INTERFACE = 1
 INTERFACE = bytes.fromhex('02aabbfffeccdd01')
@@ -81,7 +82,7 @@ def router_solicitation():
     source = bytes.fromhex("fe80000000000000") + INTERFACE
     target = bytes.fromhex("ff020000000000000000000000000002")
     packet = struct.pack(">IHBB", 6 << 28, 8, 58, 255) + source + target
-    icmp = struct.pack(">BBHI", 133, 0, 0, 0)
+    icmp = struct.pack(">BBHI", ROUTER_SOLICITATION, 0, 0, 0)
     total = icmp6_checksum(packet + icmp)
     return packet + icmp[:2] + struct.pack(">H", total) + icmp[4:]
 
@@ -294,6 +295,13 @@ class Ppp:
                 return
             self.raw += more
 
+    def wait_for(self, protocol, place, value):
+        """The next packet with this octet at this place."""
+        for found, packet in self.frames():
+            if found == protocol and packet[place] == value:
+                return packet
+        raise AssertionError(f"no packet of protocol {protocol:#x} with {value} at {place}")
+
     def request(self, protocol):
         options = {IPCP: struct.pack(">BB4s", OPTION_ADDRESS, 6, self.address),
                    IPV6CP: struct.pack(">BB8s", OPTION_INTERFACE, 10, INTERFACE)}
@@ -329,7 +337,7 @@ class Ppp:
                 return self
         raise AssertionError(f"PPP does not get up: {self.has}")
 
-    def ping(self, numbers, target=(10, 0, 2, 2), size=56, quiet_s=1.0):
+    def ping(self, numbers, target=(10, 0, 2, 2), size=56, quiet_s=3.0):
         """Sends echo requests at once; the numbers of the replies, as they came."""
         for number in numbers:
             self.send(IP4, echo_request(self.address, target, number, size))
