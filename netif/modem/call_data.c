@@ -86,6 +86,9 @@ static void on_dialed(const struct at_result *result, void *arg)
 	}
 	snprintf(call->dial_result, sizeof(call->dial_result), "%s",
 		result->text[0] ? result->text : at_status_name(result->status));
+	/* Silence is no refusal: the same is to be asked for again. */
+	call->dial_reason = result->status == AT_TIMEOUT ? TABLE_REASON_TIMEOUT
+							 : TABLE_REASON_DIAL;
 	call_enter(call, CALL_WHY);
 }
 
@@ -113,7 +116,7 @@ void call_on_why(struct call *call, const struct at_result *result)
 		why = line + strspn(line, " ");
 	}
 	snprintf(cause, sizeof(cause), "the call failed: %.30s (%.44s)", call->dial_result, why);
-	call_fail(call, TABLE_REASON_DIAL, cause);
+	call_fail(call, call->dial_reason, cause);
 }
 
 /* ---- PPP --------------------------------------------------------------------------- */

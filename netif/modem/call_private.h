@@ -138,6 +138,7 @@ struct call {
 	/* call_data.c */
 	struct pppline *ppp;
 	char dial_result[48];
+	enum table_link_reason dial_reason;
 	/* A person's command: 0: none. */
 	uint32_t user_sequence;
 };

@@ -141,7 +141,7 @@ static const struct {
 	{ "ATD", "NO DIALTONE", TABLE_REASON_DIAL, false, "NO DIALTONE" },
 	{ "ATD", "ERROR", TABLE_REASON_DIAL, false, "ERROR" },
 	{ "ATD", "+CME ERROR: 30", TABLE_REASON_DIAL, false, "30" },
-	{ "ATD", "", TABLE_REASON_DIAL, false, "no answer in time" },
+	{ "ATD", "", TABLE_REASON_TIMEOUT, false, "no answer in time" },
 	{ "ATD", "OK", TABLE_REASON_DIAL, false, "OK" },
 };
 
