@@ -338,8 +338,12 @@ static bool is_down(const struct packet *packet)
 
 static void tell_down(const struct packet *packet, char *cause, size_t size)
 {
-	snprintf(cause, size, "%s is down: ip link set %s up", packet->interface,
-		packet->interface);
+	if (packet->source == BEARER_SOURCE_MODEMMANAGER)
+		snprintf(cause, size, "%s is down: ModemManager has not connected it",
+			packet->interface);
+	else
+		snprintf(cause, size, "%s is down: ip link set %s up", packet->interface,
+			packet->interface);
 }
 
 static bool has_no_carrier(const struct packet *packet)
@@ -510,10 +514,13 @@ static void ask_for_bearer(struct link *link)
 
 /* ---- the interface ---------------------------------------------------------------------- */
 
-/* Once for each that appears: later it is its administrator's. */
+/*
+ * Once for each that appears: later it is its administrator's. Who dials sets
+ * up by himself what he may have to reconfigure first.
+ */
 static void raise_once(struct packet *packet)
 {
-	if (packet->now.index == 0 || packet->now.is_up || is_of_kernel(packet) ||
+	if (packet->source != BEARER_SOURCE_NONE || packet->now.index == 0 || packet->now.is_up || is_of_kernel(packet) ||
 		packet->raised_index == packet->now.index)
 		return;
 	packet->raised_index = packet->now.index;

@@ -9,12 +9,14 @@ import errno
 import os
 import socket
 import tempfile
+import time
 
 import harness
 import packet_support as support
 import runner
 import usock
 from harness import eventually, ip
+from loads import switches_of
 from modem_support import fast_environment
 from packet_support import (BEYOND, INTERFACE, SERVER, Dnsmasq, Mbim, PacketCase, Veth, Wwan,
                             router_advertisement)
@@ -74,6 +76,29 @@ class Dhcp(PacketCase):
         with self.fails(errno.ECONNABORTED):
             s.recv_timeout(1, 5000)
         self.passes_data(SERVER[4])
+
+
+class Idle(PacketCase):
+    keys = {"router_advertisements": "no"}
+    servers = ("--dhcp-range=10.7.0.50,10.7.0.59,255.255.255.0,3600",)
+    WINDOW_S = 3
+
+    def make_interface(self):
+        self.environment = fast_environment(SPEED)
+        return super().make_interface()
+
+    def test_lease_wakes_the_daemon_once_a_minute(self):
+        self.wait_up()
+        # The time after which a quiet link is idle, by the fast clock.
+        eventually(lambda: self.wakes(0.5) <= 1, 20, "quiet")
+        minutes = self.WINDOW_S * SPEED / 60
+        # Two for what the kernel has to say at its end.
+        self.assertLessEqual(self.wakes(self.WINDOW_S), minutes + 3)
+
+    def wakes(self, seconds):
+        before = switches_of(self.daemon.pid)
+        time.sleep(seconds)
+        return switches_of(self.daemon.pid) - before
 
 
 class DhcpLifetimes(PacketCase):
@@ -266,15 +291,9 @@ class Absent(PacketCase):
 
     def test_idle_wait_does_not_wake(self):
         self.wait_cause(INTERFACE + " is not there")
-
-        def switches():
-            with open(f"/proc/{self.daemon.pid}/status") as f:
-                return sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
-
-        before = switches()
-        with contextlib.suppress(AssertionError):
-            eventually(lambda: switches() > before + 3, 2)
-        self.assertLessEqual(switches(), before + 3)
+        before = switches_of(self.daemon.pid)
+        time.sleep(2)
+        self.assertLessEqual(switches_of(self.daemon.pid) - before, 3)
 
 
 class NoRight(PacketCase):
@@ -481,6 +500,15 @@ esac
         self.wait_cause("mmcli: error: modem is not enabled")
         self.connect()
         self.wait_up(30)
+
+    def test_interface_that_is_down_is_left_to_modemmanager(self):
+        self.connect()
+        self.wait_up()
+        ip("link", "set", INTERFACE, "down")
+        self.wait_cause(INTERFACE + " is down: ModemManager has not connected it")
+        ip("link", "set", INTERFACE, "up")
+        self.wait_up()
+        self.passes_data(SERVER[4])
 
     def test_no_connected_bearer_is_told(self):
         self.mmcli.write("case \"$*\" in *-m*) cat <<'END'\n" + MODEM_TEXT +
