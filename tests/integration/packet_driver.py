@@ -20,6 +20,7 @@ from loads import switches_of
 from modem_support import fast_environment
 from packet_support import (BEYOND, INTERFACE, SERVER, Dnsmasq, Mbim, PacketCase, Veth, Wwan,
                             router_advertisement)
+from runner import deadline
 
 MB = 1 << 20
 SPEED = 20
@@ -294,6 +295,36 @@ class Absent(PacketCase):
         before = switches_of(self.daemon.pid)
         time.sleep(2)
         self.assertLessEqual(switches_of(self.daemon.pid) - before, 3)
+
+
+class Flaps(PacketCase):
+    servers = (Dnsmasq.LEASE, *Dnsmasq.ADVERTISES)
+    CARRIERS, INTERFACES = 40, 20
+
+    @deadline(120)
+    def test_many_flaps_leave_nothing_behind(self):
+        self.wait_up()
+        listener = self.keep(usock.Sock())
+        listener.bind(("0.0.0.0", 0))
+        listener.listen()
+        fds = self.daemon.fds()
+        for _ in range(self.CARRIERS):
+            self.network.unplug()
+            self.wait_cause("has no carrier")
+            self.network.plug()
+            self.wait_up()
+        for _ in range(self.INTERFACES):
+            self.network.close()
+            self.wait_cause("is not there")
+            self.network.make()
+            self.wait_up()
+        # The last wait for the link has a channel, which ends in a moment.
+        eventually(lambda: self.daemon.fds() <= fds, 5, "as many descriptors as before")
+        eventually(lambda: self.link().address4.text(), 20, "an IPv4 address")
+        peer = self.keep(socket.create_connection(
+            (self.link().address4.text(), listener.getsockname()[1]), 10))
+        s, _ = listener.accept_timeout(10000)
+        self.answers(self.keep(s), peer)
 
 
 class NoRight(PacketCase):

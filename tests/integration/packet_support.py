@@ -69,7 +69,9 @@ class Veth:
         self.make()
 
     def make(self):
-        ip("link", "add", INTERFACE, "type", "veth", "peer", "name", NETWORK_END)
+        # As with a modem that is plugged in again: the same hardware address.
+        ip("link", "add", INTERFACE, "address", "02:00:00:00:00:07", "type", "veth",
+           "peer", "name", NETWORK_END)
         disable_kernel_ipv6(INTERFACE)
         # Else routers have no address to answer from in the first seconds.
         sysctl(f"net/ipv6/conf/{NETWORK_END}/accept_dad", 0)

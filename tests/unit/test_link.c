@@ -14,6 +14,7 @@
 #include "lwip/udp.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -611,6 +612,25 @@ static const struct key_row {
 	{ "tun", "gateway", "2001:db8::1", 0 },
 	{ "tun", "gateway", "192.0.2.1/24", -EINVAL },
 	{ "tun", "forward", "tcp::80:80", -ENOENT },
+	{ "packet", "interface", "wwan0", 0 },
+	{ "packet", "interface", "", -EINVAL },
+	{ "packet", "interface", "sixteencharacter", -EINVAL },
+	{ "packet", "mode", "raw", 0 },
+	{ "packet", "mode", "ppp", -EINVAL },
+	{ "packet", "dhcp", "yes", 0 },
+	{ "packet", "dhcp", "maybe", -EINVAL },
+	{ "packet", "router_advertisements", "no", 0 },
+	{ "packet", "router_advertisements", "1", -EINVAL },
+	{ "packet", "bearer", "modemmanager", 0 },
+	{ "packet", "bearer", "ofono", -EINVAL },
+	{ "packet", "modem", "0", 0 },
+	{ "packet", "modem", "/org/freedesktop/ModemManager1/Modem/0", 0 },
+	{ "packet", "modem", "-b", -EINVAL },
+	{ "packet", "config_script", "/usr/local/bin/bearer", 0 },
+	{ "packet", "config_script", "bearer", -EINVAL },
+	{ "packet", "address", "192.0.2.2/24", 0 },
+	{ "packet", "gateway", "2001:db8::1", 0 },
+	{ "packet", "device", "wwan0", -ENOENT },
 };
 
 START_TEST(link_key_is_checked)
@@ -646,6 +666,54 @@ START_TEST(link_section_that_lacks_something_is_told)
 }
 END_TEST
 
+/* Sections of the driver packet, their lines one after the other. */
+static const struct {
+	int expected;
+	const char *lines[8]; /* key, value, ... */
+} packet_sections[] = {
+	{ -EINVAL, { "mode", "raw" } },
+	{ 0, { "interface", "wwan0" } },
+	{ 0, { "interface", "wwan0", "bearer", "modemmanager", "modem", "1" } },
+	{ 0, { "interface", "wwan0", "address", "192.0.2.2/24", "dhcp", "no" } },
+	{ 0, { "interface", "wwan0", "address6", "fd00::2/64", "dhcp", "yes" } },
+	{ -EINVAL, { "interface", "wwan0", "address", "192.0.2.2/24", "dhcp", "yes" } },
+	{ -EINVAL, { "interface", "wwan0", "address", "192.0.2.2/24", "bearer", "modemmanager" } },
+	{ -EINVAL, { "interface", "wwan0", "address6", "fd00::2/64", "config_script", "/b" } },
+	{ -EINVAL, { "interface", "wwan0", "dhcp", "yes", "config_script", "/b" } },
+	{ -EINVAL, { "interface", "wwan0", "dhcp", "yes", "mode", "raw" } },
+};
+
+START_TEST(link_section_of_packet_must_agree_with_itself)
+{
+	struct link *link = link_new("test");
+	const char *const *line = packet_sections[_i].lines;
+	char error[200] = "";
+
+	link_set(link, "driver", "packet", error, sizeof(error));
+	for (; line[0]; line += 2)
+		ck_assert_int_eq(link_set(link, line[0], line[1], error, sizeof(error)), 0);
+	ck_assert_int_eq(link_check(link, error, sizeof(error)), packet_sections[_i].expected);
+	ck_assert_int_eq(error[0] != '\0', packet_sections[_i].expected != 0);
+	link_free(link);
+}
+END_TEST
+
+START_TEST(link_needs_the_rights_of_its_driver)
+{
+	struct link *link = link_new("test");
+	char error[200];
+
+	ck_assert_uint_eq(link_capabilities(link), 0);
+	link_set(link, "driver", "packet", error, sizeof(error));
+	ck_assert(link_capabilities(link) & 1 << CAP_NET_RAW);
+	link_free(link);
+	link = link_new("test");
+	link_set(link, "driver", "modem", error, sizeof(error));
+	ck_assert_uint_eq(link_capabilities(link), 0);
+	link_free(link);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("link");
@@ -676,6 +744,9 @@ int main(void)
 	tcase_add_loop_test(keys, link_key_is_checked, 0,
 		sizeof(key_rows) / sizeof(key_rows[0]));
 	tcase_add_test(keys, link_section_that_lacks_something_is_told);
+	tcase_add_loop_test(keys, link_section_of_packet_must_agree_with_itself, 0,
+		sizeof(packet_sections) / sizeof(packet_sections[0]));
+	tcase_add_test(keys, link_needs_the_rights_of_its_driver);
 	suite_add_tcase(suite, keys);
 	return run_all(suite);
 }
