@@ -411,10 +411,38 @@ class Faults(SimCase):
         lines = [control.read_line(), control.read_line()]
         self.assertEqual(lines, ["+CGEV: ME PDN ACT 1", "+CGEV: NW PDN DEACT 1"])
 
+    def test_noise_and_lines_come_when_told(self):
+        self.modem.tell("announce +CUSD: 1")
+        self.assertEqual(self.port.read_line(), "+CUSD: 1")
+        self.modem.tell("noise 100")
+        self.assertEqual(len(self.port.receive(10)), 100)
+
+    def test_signal_and_technology_are_as_told(self):
+        self.modem.tell("signal -101 -120 -15 -3")
+        self.modem.tell("technology 9")
+        self.expect("AT+CSQ;+CESQ", "+CSQ: 6,99", "+CESQ: 99,99,255,255,10,21", "OK")
+        self.expect("AT+COPS?", '+COPS: 0,0,"Sim Mobile",9', "OK")
+
     def test_unknown_command_is_an_error(self):
         for command in ("nonsense", "sim nowhere", "fault AT", "plug maybe", "pdp x25"):
             with self.assertRaises(ValueError):
                 self.modem.tell(command)
+
+
+class OnUsb(SimCase):
+    """A modem whose device goes away when it is reset."""
+
+    options = ("--usb", "--ports", "2")
+
+    def test_reset_takes_all_ports_away_for_a_while(self):
+        paths = (self.modem.device, self.modem.device + ".2")
+        self.port.write(b"AT+CFUN=1,1\r")
+        harness.eventually(lambda: not any(map(os.path.exists, paths)), 10, "gone")
+        harness.eventually(lambda: all(map(os.path.exists, paths)), 10, "back")
+        port = self.open(self.modem.device)
+        self.assertEqual(port.read_line(), "RDY")
+        self.assertEqual(port.ask("AT")[-1], "OK")
+        self.assertEqual(self.modem.counts()[1], 1)
 
 
 class Multiplexed(SimCase):

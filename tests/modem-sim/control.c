@@ -37,12 +37,6 @@ struct control {
 /* Returns 0, or -1 for arguments that make no sense. */
 typedef int (*control_fn)(struct modem *modem, const char *args);
 
-static int take_switch(const char *args, bool *is_on)
-{
-	*is_on = strcmp(args, "on") == 0;
-	return *is_on || strcmp(args, "off") == 0 ? 0 : -1;
-}
-
 static int do_address(struct modem *modem, const char *args)
 {
 	struct in_addr address;
@@ -68,36 +62,22 @@ static int do_detach(struct modem *modem, const char *args)
 	return 0;
 }
 
-static int do_dial(struct modem *modem, const char *args)
+static void set_dial(struct modem *modem, bool is_on)
 {
-	bool is_on;
-
-	if (take_switch(args, &is_on) != 0)
-		return -1;
 	call_set_answering(modem->call, is_on);
-	return 0;
 }
 
-static int do_drop(struct modem *modem, const char *args)
+static void set_drop(struct modem *modem, bool is_on)
 {
-	bool is_on;
-
-	if (take_switch(args, &is_on) != 0)
-		return -1;
 	call_set_dropping(modem->call, is_on);
-	return 0;
 }
 
-static int do_plug(struct modem *modem, const char *args)
+static void set_plug(struct modem *modem, bool is_on)
 {
-	bool is_on;
-
-	if (take_switch(args, &is_on) != 0)
-		return -1;
-	if (is_on)
-		return modem_plug(modem);
-	modem_unplug(modem);
-	return 0;
+	if (!is_on)
+		modem_unplug(modem);
+	else if (modem_plug(modem) != 0)
+		event_base_loopbreak(modem->base);
 }
 
 static int do_registration(struct modem *modem, const char *args)
@@ -124,24 +104,14 @@ static int do_registration(struct modem *modem, const char *args)
 	return -1;
 }
 
-static int do_auth(struct modem *modem, const char *args)
+static void set_auth(struct modem *modem, bool is_on)
 {
-	bool is_on;
-
-	if (take_switch(args, &is_on) != 0)
-		return -1;
 	call_set_refusing(modem->call, !is_on);
-	return 0;
 }
 
-static int do_ppp(struct modem *modem, const char *args)
+static void set_ppp(struct modem *modem, bool is_on)
 {
-	bool is_on;
-
-	if (take_switch(args, &is_on) != 0)
-		return -1;
 	call_set_mute(modem->call, !is_on);
-	return 0;
 }
 
 static int do_pdp(struct modem *modem, const char *args)
@@ -154,15 +124,10 @@ static int do_pdp(struct modem *modem, const char *args)
 	return 0;
 }
 
-static int do_echo(struct modem *modem, const char *args)
+static void set_echo(struct modem *modem, bool is_on)
 {
-	bool is_on;
-
-	if (take_switch(args, &is_on) != 0)
-		return -1;
 	for (uint32_t i = 0; i < modem->n_ports; i++)
 		port_set_echo(modem->ports[i], is_on);
-	return 0;
 }
 
 static int do_fault(struct modem *modem, const char *args)
@@ -239,9 +204,9 @@ static int do_technology(struct modem *modem, const char *args)
 	return 0;
 }
 
-static int do_silent(struct modem *modem, const char *args)
+static void set_silent(struct modem *modem, bool is_on)
 {
-	return take_switch(args, &modem->is_silent);
+	modem->is_silent = is_on;
 }
 
 static int do_status(struct modem *modem, const char *args)
@@ -265,39 +230,51 @@ static int do_terminate(struct modem *modem, const char *args)
 	return 0;
 }
 
-static const struct {
+static const struct row {
 	const char *name, *args;
+	/* Either of these; set is for on and off. */
 	control_fn run;
+	void (*set)(struct modem *modem, bool is_on);
 	const char *help;
 } rows[] = {
-	{ "address", "A.B.C.D", do_address, "that the next call gets" },
-	{ "announce", "LINE", do_announce, "an unsolicited line, now" },
-	{ "auth", "on|off", do_auth, "off: user and password are refused" },
-	{ "carrier", "", do_carrier, "is lost: NO CARRIER" },
-	{ "detach", "", do_detach, "the network deactivates all contexts" },
-	{ "dial", "on|off", do_dial, "off: calls end with NO CARRIER" },
-	{ "drop", "on|off", do_drop, "on: PPP stays, but no IP packet passes" },
-	{ "echo", "on|off", do_echo, "of commands" },
-	{ "fault", "TEXT KIND[:N] [TIMES|always]", do_fault,
-		"happens to commands that begin with TEXT: silence,\n"
-		"error, cme:CODE, carrier, garbage, late:MS, hang,\n"
-		"reset, unplug:BACK_MS, power; `fault clear` ends all" },
-	{ "noise", "BYTES", do_noise, "comes from the port, now" },
-	{ "pdp", "ip|ipv6|ipv4v6", do_pdp, "that the network grants" },
-	{ "plug", "on|off", do_plug, "off: the device is gone" },
-	{ "power", "on|off|cycle", do_power, "off: no answer to anything" },
-	{ "ppp", "on|off", do_ppp, "off: PPP hears and says nothing" },
-	{ "registration", "STATE", do_registration,
-		"off, home, searching, denied, unknown, roaming" },
-	{ "renegotiate", "", do_renegotiate, "PPP, with the address that holds now" },
-	{ "signal", "RSSI RSRP RSRQ SINR", do_signal, "in dBm and dB" },
-	{ "silent", "on|off", do_silent, "on: only AT+CFUN=1,1 is heard" },
-	{ "sim", "STATE", do_sim, "ready, pin, puk, out, busy, broken" },
-	{ "status", "", do_status, "counts" },
-	{ "technology", "ACT", do_technology, "as in +COPS: 7 is LTE" },
-	{ "terminate", "", do_terminate, "the network ends PPP" },
+	{ "address", "A.B.C.D", .run = do_address, .help = "that the next call gets" },
+	{ "announce", "LINE", .run = do_announce, .help = "an unsolicited line, now" },
+	{ "auth", "on|off", .set = set_auth, .help = "off: user and password are refused" },
+	{ "carrier", "", .run = do_carrier, .help = "is lost: NO CARRIER" },
+	{ "detach", "", .run = do_detach, .help = "the network deactivates all contexts" },
+	{ "dial", "on|off", .set = set_dial, .help = "off: calls end with NO CARRIER" },
+	{ "drop", "on|off", .set = set_drop, .help = "on: PPP stays, but no IP packet passes" },
+	{ "echo", "on|off", .set = set_echo, .help = "of commands" },
+	{ "fault", "TEXT KIND[:N] [TIMES|always]", .run = do_fault,
+		.help = "happens to commands that begin with TEXT: silence,\n"
+			"error, cme:CODE, carrier, garbage, late:MS, hang,\n"
+			"reset, unplug:BACK_MS, power; `fault clear` ends all" },
+	{ "noise", "BYTES", .run = do_noise, .help = "comes from the port, now" },
+	{ "pdp", "ip|ipv6|ipv4v6", .run = do_pdp, .help = "that the network grants" },
+	{ "plug", "on|off", .set = set_plug, .help = "off: the device is gone" },
+	{ "power", "on|off|cycle", .run = do_power, .help = "off: no answer to anything" },
+	{ "ppp", "on|off", .set = set_ppp, .help = "off: PPP hears and says nothing" },
+	{ "registration", "STATE", .run = do_registration,
+		.help = "off, home, searching, denied, unknown, roaming" },
+	{ "renegotiate", "", .run = do_renegotiate, .help = "PPP, with the address of now" },
+	{ "signal", "RSSI RSRP RSRQ SINR", .run = do_signal, .help = "in dBm and dB" },
+	{ "silent", "on|off", .set = set_silent, .help = "on: only AT+CFUN=1,1 is heard" },
+	{ "sim", "STATE", .run = do_sim, .help = "ready, pin, puk, out, busy, broken" },
+	{ "status", "", .run = do_status, .help = "counts" },
+	{ "technology", "ACT", .run = do_technology, .help = "as in +COPS: 7 is LTE" },
+	{ "terminate", "", .run = do_terminate, .help = "the network ends PPP" },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static int set(struct modem *modem, const struct row *row, const char *args)
+{
+	bool is_on = strcmp(args, "on") == 0;
+
+	if (!is_on && strcmp(args, "off") != 0)
+		return -1;
+	row->set(modem, is_on);
+	return 0;
+}
 
 static int run(struct modem *modem, char *text)
 {
@@ -307,7 +284,7 @@ static int run(struct modem *modem, char *text)
 		*args++ = '\0';
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (strcmp(text, rows[i].name) == 0)
-			return rows[i].run(modem, args);
+			return rows[i].run ? rows[i].run(modem, args) : set(modem, &rows[i], args);
 	}
 	return -1;
 }

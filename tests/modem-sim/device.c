@@ -50,6 +50,22 @@ static int tell_identity(struct channel *channel, const char *args)
 	return END_OK;
 }
 
+int device_reset(struct channel *channel, const char *args)
+{
+	(void)args;
+	channel_say(channel, "OK");
+	modem_reset(channel->modem);
+	return END_TOLD;
+}
+
+int device_power_off(struct channel *channel, const char *args)
+{
+	(void)args;
+	channel_say(channel, "OK");
+	modem_power(channel->modem, MODEM_OFF);
+	return END_TOLD;
+}
+
 static int read_functionality(struct channel *channel, const char *args)
 {
 	(void)args;
@@ -69,11 +85,8 @@ static int set_functionality(struct channel *channel, const char *args)
 	struct modem *modem = channel->modem;
 	int functionality = atoi(args);
 
-	if (is_reset(modem, args)) {
-		channel_say(channel, "OK");
-		modem_reset(modem);
-		return END_TOLD;
-	}
+	if (is_reset(modem, args))
+		return device_reset(channel, args);
 	if (functionality != RADIO_MINIMUM && functionality != RADIO_FULL &&
 		functionality != RADIO_OFF)
 		return CME_NOT_SUPPORTED;

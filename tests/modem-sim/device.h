@@ -12,6 +12,10 @@
 /* ATI */
 int device_identify(struct channel *channel, const char *args);
 
+/* For the commands of families that do nothing else: OK, and then that. */
+int device_reset(struct channel *channel, const char *args);
+int device_power_off(struct channel *channel, const char *args);
+
 extern const struct command device_commands[];
 
 #endif

@@ -53,22 +53,6 @@ static int set_auth(struct channel *channel, const char *args)
 	return contexts_set_auth(channel, atoi(cid), atoi(auth), user, password);
 }
 
-static int reset(struct channel *channel, const char *args)
-{
-	(void)args;
-	channel_say(channel, "OK");
-	modem_reset(channel->modem);
-	return END_TOLD;
-}
-
-static int power_off(struct channel *channel, const char *args)
-{
-	(void)args;
-	channel_say(channel, "OK");
-	modem_power(channel->modem, MODEM_OFF);
-	return END_TOLD;
-}
-
 static const char *const identity[] = {
 	"Manufacturer: SIMCOM INCORPORATED",
 	"Model: SIMCOM_SIM7600E",
@@ -84,9 +68,9 @@ static const struct command commands[] = {
 	{ "+CGAUTH", .set = set_auth },
 	{ "+CICCID", .run = tell_iccid },
 	{ "+CNMP", .set = command_ignore },
-	{ "+CPOF", .run = power_off },
+	{ "+CPOF", .run = device_power_off },
 	{ "+CPSI", .read = read_system, .set = command_ignore },
-	{ "+CRESET", .run = reset },
+	{ "+CRESET", .run = device_reset },
 	{ "+SPIC", .run = tell_tries },
 	{ NULL },
 };

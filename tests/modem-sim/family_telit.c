@@ -50,22 +50,6 @@ static int read_sim_status(struct channel *channel, const char *args)
 	return END_OK;
 }
 
-static int reset(struct channel *channel, const char *args)
-{
-	(void)args;
-	channel_say(channel, "OK");
-	modem_reset(channel->modem);
-	return END_TOLD;
-}
-
-static int power_off(struct channel *channel, const char *args)
-{
-	(void)args;
-	channel_say(channel, "OK");
-	modem_power(channel->modem, MODEM_OFF);
-	return END_TOLD;
-}
-
 static const char *const identity[] = { "332", NULL };
 static const char *const greeting[] = { NULL };
 static const char *const chatter[] = { "#QSS: 1", "+CIEV: 2,4", NULL };
@@ -75,10 +59,10 @@ static const struct command commands[] = {
 	{ "#PCT", .run = tell_tries },
 	{ "#PDPAUTH", .set = contexts_set_cgauth },
 	{ "#QSS", .read = read_sim_status, .set = command_ignore },
-	{ "#REBOOT", .run = reset },
+	{ "#REBOOT", .run = device_reset },
 	{ "#RFSTS", .run = tell_radio },
 	{ "#SGACTAUTH", .set = set_call_auth },
-	{ "#SHDN", .run = power_off },
+	{ "#SHDN", .run = device_power_off },
 	{ NULL },
 };
 

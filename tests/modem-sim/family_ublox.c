@@ -39,21 +39,13 @@ static int read_cell(struct channel *channel, const char *args)
 	return END_OK;
 }
 
-static int power_off(struct channel *channel, const char *args)
-{
-	(void)args;
-	channel_say(channel, "OK");
-	modem_power(channel->modem, MODEM_OFF);
-	return END_TOLD;
-}
-
 static const char *const identity[] = { "SARA-R510S-00B-00", NULL };
 static const char *const greeting[] = { NULL };
 static const char *const chatter[] = { "+CIEV: 2,4", "+UUPSDD: 0", NULL };
 
 static const struct command commands[] = {
 	{ "+CCID", .run = simcard_tell_iccid, .read = simcard_tell_iccid },
-	{ "+CPWROFF", .run = power_off },
+	{ "+CPWROFF", .run = device_power_off },
 	{ "+UAUTHREQ", .set = contexts_set_cgauth },
 	{ "+UCGED", .read = read_cell, .set = command_ignore },
 	{ "+UPINCNT", .run = tell_tries },

@@ -68,12 +68,6 @@ void modem_power(struct modem *modem, enum modem_power power)
 		arm(modem->started, modem->options->boot_ms);
 }
 
-void modem_reset(struct modem *modem)
-{
-	modem->n_resets++;
-	modem_power(modem, MODEM_STARTING);
-}
-
 bool modem_hears(const struct modem *modem, const char *line)
 {
 	return modem->power == MODEM_ON &&
@@ -121,6 +115,17 @@ static void on_plugged(evutil_socket_t fd, short what, void *arg)
 void modem_plug_later(struct modem *modem, uint32_t ms)
 {
 	arm(modem->plugged, ms);
+}
+
+void modem_reset(struct modem *modem)
+{
+	modem->n_resets++;
+	if (modem->options->is_usb) {
+		modem_unplug(modem);
+		modem_plug_later(modem, modem->options->boot_ms);
+	} else {
+		modem_power(modem, MODEM_STARTING);
+	}
 }
 
 /* ---- lines that nobody asked for -------------------------------------------------- */

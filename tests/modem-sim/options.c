@@ -2,9 +2,9 @@
 /*
  * Theory of operation
  *
- * A row of a table is an option: its name, what it takes and does, and its
- * line of the help text. Each is tried in turn for each word that begins with
- * "--"; the one word that does not is the terminal's path.
+ * A row of a table is an option: its name, what it takes, the field that it is
+ * for and its line of the help text. Each word that begins with "--" is looked
+ * for there; the one word that does not is the terminal's path.
  */
 #include "tests/modem-sim/options.h"
 
@@ -13,6 +13,7 @@
 #include "tests/modem-sim/help.h"
 
 #include <arpa/inet.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,195 +26,88 @@
 #define SEED_DEFAULT  1
 #define PERCENT	      10000 /* of a million */
 
-struct option_row {
-	const char *name, *value; /* value NULL: takes none */
-	int (*take)(struct options *options, const char *value);
-	const char *help;
-};
+/* Puts @value into the field, or returns -1 if it makes no sense. */
+typedef int (*take_fn)(void *field, const char *value);
 
-static int take_prefix(struct options *options, const char *value)
+static int take_text(void *field, const char *value)
 {
-	return inet_pton(AF_INET6, value, &options->prefix) == 1 ? 0 : -1;
-}
-
-static int take_control(struct options *options, const char *value)
-{
-	options->control_path = value;
+	*(const char **)field = value;
 	return 0;
 }
 
-static int take_pin(struct options *options, const char *value)
-{
-	options->pin = value;
-	return 0;
-}
-
-static int take_tries(struct options *options, const char *value)
-{
-	options->tries = atoi(value);
-	return options->tries >= 0 ? 0 : -1;
-}
-
-static int take_no_sim(struct options *options, const char *value)
+static int take_flag(void *field, const char *value)
 {
 	(void)value;
-	options->has_no_sim = true;
+	*(bool *)field = true;
 	return 0;
 }
 
-static int take_auth(struct options *options, const char *value)
-{
-	options->pap = strcmp(value, "pap") == 0;
-	options->chap = strcmp(value, "chap") == 0;
-	return options->pap || options->chap ? 0 : -1;
-}
-
-static int take_user(struct options *options, const char *value)
-{
-	options->user = value;
-	return 0;
-}
-
-static int take_password(struct options *options, const char *value)
-{
-	options->password = value;
-	return 0;
-}
-
-static int take_address(struct options *options, const char *value)
-{
-	return inet_pton(AF_INET, value, &options->address) == 1 ? 0 : -1;
-}
-
-static int take_number(const char *value, uint32_t *number)
+static int take_number(void *field, const char *value)
 {
 	char *end;
 	unsigned long n = strtoul(value, &end, 10);
 
-	*number = (uint32_t)n;
+	*(uint32_t *)field = (uint32_t)n;
 	return *value >= '0' && *value <= '9' && !*end && n <= UINT32_MAX ? 0 : -1;
 }
 
-static int take_percent(const char *value, uint32_t *of_a_million)
+static int take_percent(void *field, const char *value)
 {
 	char *end;
 	double percent = strtod(value, &end);
 
 	if (end == value || *end || !(percent >= 0 && percent <= 100))
 		return -1;
-	*of_a_million = (uint32_t)(percent * PERCENT + 0.5);
+	*(uint32_t *)field = (uint32_t)(percent * PERCENT + 0.5);
 	return 0;
 }
 
-static int take_family(struct options *options, const char *value)
+static int take_address(void *field, const char *value)
 {
-	options->family = family_find(value);
-	return options->family ? 0 : -1;
+	return inet_pton(AF_INET, value, field) == 1 ? 0 : -1;
 }
 
-static int take_ports(struct options *options, const char *value)
+static int take_address6(void *field, const char *value)
 {
-	int error = take_number(value, &options->n_ports);
-
-	return !error && options->n_ports >= 1 && options->n_ports <= PORTS_MAX ? 0 : -1;
+	return inet_pton(AF_INET6, value, field) == 1 ? 0 : -1;
 }
 
-static int take_peer(struct options *options, const char *value)
+static int take_auth(void *field, const char *value)
 {
-	options->has_peer = strcmp(value, "slirp") == 0;
-	return options->has_peer ? 0 : -1;
+	struct options *options = field;
+
+	options->pap = strcmp(value, "pap") == 0;
+	options->chap = strcmp(value, "chap") == 0;
+	return options->pap || options->chap ? 0 : -1;
 }
 
-static int take_no_cmux(struct options *options, const char *value)
+static int take_family(void *field, const char *value)
 {
-	(void)value;
-	options->has_no_cmux = true;
-	return 0;
+	const struct family **family = field;
+
+	*family = family_find(value);
+	return *family ? 0 : -1;
 }
 
-static int take_baud(struct options *options, const char *value)
+static int take_ports(void *field, const char *value)
 {
-	return take_number(value, &options->baud);
+	uint32_t *n = field;
+
+	return take_number(n, value) == 0 && *n >= 1 && *n <= PORTS_MAX ? 0 : -1;
 }
 
-static int take_boot(struct options *options, const char *value)
+static int take_peer(void *field, const char *value)
 {
-	return take_number(value, &options->boot_ms);
+	*(bool *)field = strcmp(value, "slirp") == 0;
+	return *(bool *)field ? 0 : -1;
 }
 
-static int take_register(struct options *options, const char *value)
+static int take_pdp(void *field, const char *value)
 {
-	return take_number(value, &options->register_ms);
-}
+	unsigned int *pdp = field;
 
-static int take_chatter(struct options *options, const char *value)
-{
-	return take_number(value, &options->chatter_ms);
-}
-
-static int take_apn(struct options *options, const char *value)
-{
-	options->apn = value;
-	return 0;
-}
-
-static int take_pdp(struct options *options, const char *value)
-{
-	options->pdp = contexts_parse_pdp(value);
-	return options->pdp ? 0 : -1;
-}
-
-static int take_strict_pdp(struct options *options, const char *value)
-{
-	(void)value;
-	options->is_pdp_strict = true;
-	return 0;
-}
-
-static int take_rate(struct options *options, const char *value)
-{
-	return take_number(value, &options->line.bits_per_s);
-}
-
-static int take_line_delay(struct options *options, const char *value)
-{
-	return take_number(value, &options->line.delay_ms);
-}
-
-static int take_delay(struct options *options, const char *value)
-{
-	return take_number(value, &options->path.delay_ms);
-}
-
-static int take_loss(struct options *options, const char *value)
-{
-	return take_percent(value, &options->path.loss);
-}
-
-static int take_reorder(struct options *options, const char *value)
-{
-	return take_percent(value, &options->path.reorder);
-}
-
-static int take_queue(struct options *options, const char *value)
-{
-	return take_number(value, &options->path.queue_bytes);
-}
-
-static int take_seed(struct options *options, const char *value)
-{
-	uint32_t seed;
-
-	if (take_number(value, &seed) != 0)
-		return -1;
-	options->path.seed = seed;
-	return 0;
-}
-
-static int take_tun(struct options *options, const char *value)
-{
-	options->tun = value;
-	return 0;
+	*pdp = contexts_parse_pdp(value);
+	return *pdp ? 0 : -1;
 }
 
 static unsigned int find_start(const char *name, size_t len)
@@ -238,52 +132,66 @@ static unsigned int find_start(const char *name, size_t len)
 	return 0;
 }
 
-static int take_start(struct options *options, const char *value)
+static int take_start(void *field, const char *value)
 {
+	unsigned int *starts = field;
+
 	for (;;) {
 		size_t len = strcspn(value, ",");
 		unsigned int start = find_start(value, len);
 
 		if (!start)
 			return -1;
-		options->start |= start;
+		*starts |= start;
 		if (!value[len])
 			return 0;
 		value += len + 1;
 	}
 }
 
-static const struct option_row rows[] = {
-	{ "control", "PATH", take_control, "datagram socket for commands" },
-	{ "family", "FAMILY", take_family, "generic, quectel, simcom, telit, ublox" },
-	{ "ports", "N", take_ports, "at PATH, PATH.2 and PATH.3" },
-	{ "no-cmux", NULL, take_no_cmux, "AT+CMUX is an error" },
-	{ "baud", "BITS_PER_S", take_baud, "at another speed there is but noise" },
-	{ "boot", "MS", take_boot, "from power to the first answer" },
-	{ "register", "MS", take_register, "from then to registration" },
-	{ "chatter", "MS", take_chatter, "an unsolicited line about so often" },
-	{ "pin", "PIN", take_pin, "the SIM is locked" },
-	{ "tries", "N", take_tries, "left for the PIN" },
-	{ "no-sim", NULL, take_no_sim, "there is none" },
-	{ "apn", "APN", take_apn, "the only one that the network knows" },
-	{ "pdp", "ip|ipv6|ipv4v6", take_pdp, "what the network grants" },
-	{ "strict-pdp", NULL, take_strict_pdp, "and refuses who asks for more" },
-	{ "auth", "pap|chap", take_auth, "the network asks for user and password" },
-	{ "user", "USER", take_user, "who may call" },
-	{ "password", "PASSWORD", take_password, "and the password" },
-	{ "address", "A.B.C.D", take_address, "that the caller gets" },
-	{ "prefix", "ADDRESS6", take_prefix, "of the caller's IPv6 address, /64" },
-	{ "rate", "BITS_PER_S", take_rate, "of the serial line" },
-	{ "line-delay", "MS", take_line_delay, "of the serial line, each way" },
-	{ "delay", "MS", take_delay, "of the network, each way" },
-	{ "loss", "PERCENT", take_loss, "of the packets, each way" },
-	{ "reorder", "PERCENT", take_reorder, "of the packets are overtaken, each way" },
-	{ "queue", "BYTES", take_queue, "that wait for the serial line" },
-	{ "seed", "N", take_seed, "another one, other packets are lost" },
-	{ "tun", "DEVICE", take_tun, "the network; usocket-slirp without it" },
-	{ "peer", "slirp", take_peer, "Debian's slirp answers calls, network and all" },
-	{ "start", "STATE[,...]", take_start, "as left so by somebody else: data, cmux, silent,\n"
-					      "baud, echo-off, garbage, dead" },
+#define FIELD(name) offsetof(struct options, name)
+
+static const struct option_row {
+	const char *name, *value; /* value NULL: takes none */
+	take_fn take;
+	size_t field;
+	const char *help;
+} rows[] = {
+	{ "control", "PATH", take_text, FIELD(control_path), "datagram socket for commands" },
+	{ "family", "FAMILY", take_family, FIELD(family),
+		"generic, quectel, simcom, telit, ublox" },
+	{ "ports", "N", take_ports, FIELD(n_ports), "at PATH, PATH.2 and PATH.3" },
+	{ "usb", NULL, take_flag, FIELD(is_usb), "a reset takes the device away for a while" },
+	{ "no-cmux", NULL, take_flag, FIELD(has_no_cmux), "AT+CMUX is an error" },
+	{ "baud", "BITS_PER_S", take_number, FIELD(baud), "at another speed there is but noise" },
+	{ "boot", "MS", take_number, FIELD(boot_ms), "from power to the first answer" },
+	{ "register", "MS", take_number, FIELD(register_ms), "from then to registration" },
+	{ "chatter", "MS", take_number, FIELD(chatter_ms), "an unsolicited line about so often" },
+	{ "pin", "PIN", take_text, FIELD(pin), "the SIM is locked" },
+	{ "tries", "N", take_number, FIELD(tries), "left for the PIN" },
+	{ "no-sim", NULL, take_flag, FIELD(has_no_sim), "there is none" },
+	{ "apn", "APN", take_text, FIELD(apn), "the only one that the network knows" },
+	{ "pdp", "ip|ipv6|ipv4v6", take_pdp, FIELD(pdp), "what the network grants" },
+	{ "strict-pdp", NULL, take_flag, FIELD(is_pdp_strict), "and refuses who asks for more" },
+	{ "auth", "pap|chap", take_auth, 0, "the network asks for user and password" },
+	{ "user", "USER", take_text, FIELD(user), "who may call" },
+	{ "password", "PASSWORD", take_text, FIELD(password), "and the password" },
+	{ "address", "A.B.C.D", take_address, FIELD(address), "that the caller gets" },
+	{ "prefix", "ADDRESS6", take_address6, FIELD(prefix), "of the caller's IPv6 address, /64" },
+	{ "rate", "BITS_PER_S", take_number, FIELD(line.bits_per_s), "of the serial line" },
+	{ "line-delay", "MS", take_number, FIELD(line.delay_ms), "of the serial line, each way" },
+	{ "delay", "MS", take_number, FIELD(path.delay_ms), "of the network, each way" },
+	{ "loss", "PERCENT", take_percent, FIELD(path.loss), "of the packets, each way" },
+	{ "reorder", "PERCENT", take_percent, FIELD(path.reorder),
+		"of the packets are overtaken, each way" },
+	{ "queue", "BYTES", take_number, FIELD(path.queue_bytes), "that wait for the serial line" },
+	{ "seed", "N", take_number, FIELD(path.seed), "another one, other packets are lost" },
+	{ "tun", "DEVICE", take_text, FIELD(tun), "the network; usocket-slirp without it" },
+	{ "peer", "slirp", take_peer, FIELD(has_peer),
+		"Debian's slirp answers calls, network and all" },
+	{ "start", "STATE[,...]", take_start, FIELD(start),
+		"as left so by somebody else: data, cmux, silent,\n"
+		"baud, echo-off, garbage, dead" },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -293,9 +201,11 @@ static int take_option(struct options *options, const char *name, const char *va
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (strcmp(rows[i].name, name) != 0)
 			continue;
-		if (!rows[i].value)
-			return rows[i].take(options, NULL) == 0 ? 1 : -1;
-		return value && rows[i].take(options, value) == 0 ? 2 : -1;
+		if (rows[i].value && !value)
+			return -1;
+		if (rows[i].take((char *)options + rows[i].field, value) != 0)
+			return -1;
+		return rows[i].value ? 2 : 1;
 	}
 	return -1;
 }
@@ -314,8 +224,8 @@ int options_take(struct options *options, int argc, char **argv)
 		.password = "",
 		.path = { .queue_bytes = QUEUE_DEFAULT, .seed = SEED_DEFAULT },
 	};
-	take_address(options, "10.0.2.15");
-	take_prefix(options, "fec0::");
+	take_address(&options->address, "10.0.2.15");
+	take_address6(&options->prefix, "fec0::");
 	for (int i = 1; i < argc; i += n) {
 		n = 1;
 		if (strncmp(argv[i], "--", 2) == 0)

@@ -31,16 +31,17 @@ struct options {
 	const char *device;	  /* the terminal's path */
 	const char *control_path; /* NULL: no control socket */
 	uint32_t n_ports;
+	bool is_usb; /* a reset takes the device away for a while */
 	bool has_no_cmux;
 	bool has_peer;	    /* slirp-fullbolt answers calls */
 	unsigned int start; /* bits of enum start */
 	const struct family *family;
-	unsigned int baud;    /* 0: whatever the host's port has */
+	uint32_t baud;	      /* 0: whatever the host's port has */
 	uint32_t boot_ms;     /* from power to the greeting */
 	uint32_t register_ms; /* from then to registration */
 	uint32_t chatter_ms;  /* between unsolicited lines, on average; 0: none */
 	const char *pin;      /* NULL: the SIM asks for none */
-	int tries;	      /* that are left for it */
+	uint32_t tries;	      /* that are left for it */
 	bool has_no_sim;
 	const char *apn;    /* the only one that the network knows; NULL: any */
 	unsigned int pdp;   /* what it grants, bits of enum pdp */

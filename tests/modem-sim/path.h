@@ -18,7 +18,7 @@ struct path_params {
 	/* Of a million packets. */
 	uint32_t loss, reorder;
 	uint32_t queue_bytes; /* that may wait for a receiver that is busy */
-	uint64_t seed;	      /* the same seed, the same packets lost */
+	uint32_t seed;	      /* the same seed, the same packets lost */
 };
 
 struct path_counts {

@@ -22,7 +22,7 @@ void simcard_init(struct simcard *simcard, const struct options *options)
 	*simcard = (struct simcard){
 		.state = options->has_no_sim ? SIMCARD_MISSING : SIMCARD_READY,
 		.pin = options->pin,
-		.tries_left = options->tries,
+		.tries_left = (int)options->tries,
 	};
 	simcard_restart(simcard);
 }
