@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * A watch is an event channel (events.c). The daemon begins each with the state of every link, so no change can fall between
- * a look and the subscription.
+ * A watch is an event channel (events.c). The daemon begins each with the state of
+ * every link, so no change can fall between a look and the subscription.
  */
 #include "client/events.h"
 #include "client/result.h"

@@ -111,7 +111,8 @@ int event_channel_new(struct event_channel **out, struct event_base *base,
 	channel->readable = event_new(base, pair[0], EV_READ | EV_PERSIST, on_readable, channel);
 	channel->roomy = event_new(base, pair[0], EV_WRITE, on_roomy, channel);
 	channel->deadline = evtimer_new(base, on_deadline, channel);
-	if (!channel->readable || !channel->roomy || !channel->deadline || event_add(channel->readable, NULL) < 0) {
+	if (!channel->readable || !channel->roomy || !channel->deadline ||
+		event_add(channel->readable, NULL) < 0) {
 		close(pair[1]);
 		event_channel_free(channel);
 		return -ENOMEM;

@@ -215,7 +215,8 @@ struct link {
 	struct autoconf autoconf;
 
 	struct link_log *log;
-	uint64_t told, told_ns;		      /* up to where, and when, it was written to the daemon's log */
+	/* Up to where, and when, it was written to the daemon's log. */
+	uint64_t told, told_ns;
 	LIST_HEAD(, link_follower) followers; /* of the log; theirs */
 
 	link_at_fn at_answer; /* NULL: no command of a user's is under way */

@@ -41,7 +41,8 @@ static const struct state_row {
 	},
 	/* Packets flow. */
 	[TABLE_LINK_UP] = {
-		.from = BIT(TABLE_LINK_OPENING) | BIT(TABLE_LINK_NEGOTIATING) | BIT(TABLE_LINK_DEGRADED),
+		.from = BIT(TABLE_LINK_OPENING) | /* of drivers that need no more */
+			BIT(TABLE_LINK_NEGOTIATING) | BIT(TABLE_LINK_DEGRADED),
 	},
 	/* Nothing comes back: see link_health.c. */
 	[TABLE_LINK_DEGRADED] = { BIT(TABLE_LINK_UP), 30000 },

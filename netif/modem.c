@@ -271,7 +271,10 @@ static void tell_bearer(struct link *link)
 	const char *type = wanted ? wanted : PDP_TYPE_BOTH;
 	struct table_modem *m = &link->modem;
 
-	m->ip_type = (int8_t)(strcmp(type, PDP_TYPE_BOTH) == 0 ? 2 : strcmp(type, PDP_TYPE_IP6) == 0);
+	/* QuecPython's numbers: 0 IPv4, 1 IPv6, 2 both. */
+	m->ip_type = strcmp(type, PDP_TYPE_IP6) == 0;
+	if (strcmp(type, PDP_TYPE_BOTH) == 0)
+		m->ip_type = 2;
 	m->authentication = (int8_t)(b->pap + 2 * b->chap);
 	snprintf(m->apn, sizeof(m->apn), "%s", b->apn);
 }
@@ -308,7 +311,8 @@ static void modem_open(struct link *link)
 	int error;
 
 	if (access(modem->modem.device, F_OK) != 0) {
-		link_fail(link, TABLE_REASON_DEVICE, "%s is not there: is the modem plugged in?", modem->modem.device);
+		link_fail(link, TABLE_REASON_DEVICE, "%s is not there: is the modem plugged in?",
+			modem->modem.device);
 		return;
 	}
 	error = helper_start(&modem->helper, &modem->packets);
@@ -319,7 +323,8 @@ static void modem_open(struct link *link)
 	}
 	error = send_configuration(link);
 	if (error)
-		link_fail(link, TABLE_REASON_HELPER, "%s takes no commands: %s", PROGRAM, strerror(-error));
+		link_fail(link, TABLE_REASON_HELPER, "%s takes no commands: %s", PROGRAM,
+			strerror(-error));
 }
 
 static void close_packets(struct modem *modem)

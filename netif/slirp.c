@@ -267,7 +267,8 @@ static void slirp_open(struct link *link)
 	}
 	error = send_configuration(link);
 	if (error) {
-		link_fail(link, TABLE_REASON_HELPER, "%s takes no commands: %s", PROGRAM, strerror(-error));
+		link_fail(link, TABLE_REASON_HELPER, "%s takes no commands: %s", PROGRAM,
+			strerror(-error));
 		return;
 	}
 	link_progress(link, TABLE_LINK_NEGOTIATING, "helper started");

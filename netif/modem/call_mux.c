@@ -214,7 +214,14 @@ void call_enter_mux_open(struct call *call)
 		.role = CMUX_INITIATOR,
 		.n1 = n1_tries[call->n_mux_tries],
 	};
-	const struct cmux_handlers handlers = { on_write, has_room, on_arm, on_data, on_event, call };
+	const struct cmux_handlers handlers = {
+		.write = on_write,
+		.has_room = has_room,
+		.arm = on_arm,
+		.data = on_data,
+		.event = on_event,
+		.arg = call,
+	};
 
 	call->mux_timer = evtimer_new(call->base, on_mux_timer, call);
 	call->mux = cmux_new(&config, &handlers);

@@ -132,7 +132,8 @@ struct call {
 	bool is_looking;
 	ush_HelperSignal told_signal;
 	ush_HelperPlace told_place;
-	struct event *look;		  /* the next one while the call is up, or the grace's end */
+	/* The next one while the call is up, or the grace's end. */
+	struct event *look;
 	const struct call_end *announced; /* PPP may give a better cause for it */
 	uint32_t registering_ms;	  /* spent waiting for the network */
 	/* call_data.c */

@@ -200,8 +200,9 @@ END_TEST
 
 START_TEST(help_lists_every_command)
 {
-	static const char *const names[] = { "status", "sockets", "link", "monitor", "resolve NAME", "link set NAME KEY VALUE...", "at COMMAND",
-		"--json", "--socket PATH", "--version" };
+	static const char *const names[] = { "status", "sockets", "link", "monitor",
+		"resolve NAME", "link set NAME KEY VALUE...", "at COMMAND", "--json",
+		"--socket PATH", "--version" };
 	char *text;
 	size_t i, size;
 	FILE *out = open_memstream(&text, &size);
