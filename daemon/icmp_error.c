@@ -7,12 +7,15 @@
  * TCP the sequence number. The quote is the network's word, so it counts only
  * if it fits a socket exactly: a connected UDP socket's both ends (as Linux),
  * or a TCP connect under way with its very sequence number (RFC 5927 4.1).
+ *
+ * What was too big for its path is pmtu.c's, and a connected UDP socket's error.
  */
 #include "daemon/icmp_error.h"
 
 #include "daemon/inet.h"
 #include "daemon/ports.h"
 #include "daemon/tcp_private.h"
+#include "netif/pmtu.h"
 #include "netif/route.h"
 
 #include <errno.h>
@@ -40,6 +43,8 @@ struct quote {
 	uint8_t protocol;
 	struct address local, remote;
 	uint32_t sequence;
+	uint16_t length; /* of the whole packet */
+	uint32_t mtu;	 /* with EMSGSIZE: of the hop it did not fit; 0: not said */
 };
 
 /* RFC 1122 3.2.2.1; the errnos are Linux'. 0: not an error for sockets. */
@@ -122,6 +127,7 @@ static bool parse_quote4(const uint8_t *bytes, size_t len, struct quote *quote)
 		IPH_OFFSET_BYTES(&ip) != 0)
 		return false;
 	quote->protocol = IPH_PROTO(&ip);
+	quote->length = lwip_ntohs(IPH_LEN(&ip));
 	quote->local.family = ADDRESS_IPV4;
 	quote->remote.family = ADDRESS_IPV4;
 	memcpy(quote->local.ip, &ip.src, 4);
@@ -137,6 +143,7 @@ static bool parse_quote6(const uint8_t *bytes, size_t len, struct quote *quote)
 		return false;
 	memcpy(&ip, bytes, sizeof(ip));
 	quote->protocol = IP6H_NEXTH(&ip);
+	quote->length = (uint16_t)(IP6H_PLEN(&ip) + IP6_HLEN);
 	quote->local.family = ADDRESS_IPV6;
 	quote->remote.family = ADDRESS_IPV6;
 	memcpy(quote->local.ip, &ip.src, sizeof(quote->local.ip));
@@ -154,10 +161,29 @@ static bool is_about(const struct usock *s, const struct quote *quote)
 		(address_is_any(&local) || address_ip_equal(&local, &quote->local));
 }
 
+static void heed_mtu(struct socket_registry *registry, const struct quote *quote,
+	bool (*heed)(const struct pmtu_report *report))
+{
+	struct pmtu_report report = {
+		.local_port = quote->local.port,
+		.remote_port = quote->remote.port,
+		.sequence = quote->sequence,
+		.mtu = quote->mtu,
+		.length = quote->length,
+	};
+
+	inet_to_lwip(registry->daemon, &quote->local, &report.local);
+	inet_to_lwip(registry->daemon, &quote->remote, &report.remote);
+	heed(&report);
+}
+
 static void tell_udp(struct socket_registry *registry, const struct quote *quote, int error)
 {
 	struct usock *s = ports_first(&registry->udp_ports, quote->local.port);
 
+	/* Whoever has the port: most sockets are not connected. */
+	if (s && error == EMSGSIZE)
+		heed_mtu(registry, quote, pmtu_heed_datagram);
 	for (; s; s = LIST_NEXT(s, port_link))
 		if (is_about(s, quote))
 			udp_socket_unreachable(s, error);
@@ -167,9 +193,11 @@ static void tell_tcp(struct socket_registry *registry, const struct quote *quote
 {
 	struct usock *s = ports_first(&registry->tcp_ports, quote->local.port), *next;
 
-	/* Path MTU is no failure, and a protocol unreachable is a refusal. */
-	if (error == EMSGSIZE)
+	/* That is no failure, and a protocol unreachable is a refusal. */
+	if (error == EMSGSIZE) {
+		heed_mtu(registry, quote, pmtu_heed_tcp);
 		return;
+	}
 	if (error == ENOPROTOOPT)
 		error = ECONNREFUSED;
 	for (; s; s = next) {
@@ -209,6 +237,14 @@ static void tell(struct socket_registry *registry, const struct quote *quote, in
 	tell_of(registry, &mapped, error);
 }
 
+/* ICMPv6's field is as wide as the header's rest, RFC 4443 3.2; RFC 1191 4. */
+static uint32_t mtu_of(const uint8_t *header, bool v6)
+{
+	uint32_t mtu = (uint32_t)(header[6] << 8 | header[7]);
+
+	return v6 ? (uint32_t)header[4] << 24 | (uint32_t)header[5] << 16 | mtu : mtu;
+}
+
 static u8_t on_icmp(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *ip)
 {
 	uint8_t bytes[ICMP_HEADER + IP_HLEN_MAX + QUOTE_TRANSPORT];
@@ -227,6 +263,7 @@ static u8_t on_icmp(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_add
 		return 0;
 	parsed = v6 ? parse_quote6(bytes + ICMP_HEADER, len - ICMP_HEADER, &quote)
 		    : parse_quote4(bytes + ICMP_HEADER, len - ICMP_HEADER, &quote);
+	quote.mtu = mtu_of(bytes, v6);
 	if (parsed)
 		tell(icmp->registry, &quote, error);
 	return 0;

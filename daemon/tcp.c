@@ -25,6 +25,7 @@
 
 #include "daemon/inet.h"
 #include "daemon/ports.h"
+#include "netif/pmtu.h"
 #include "netif/tcp_hooks.h"
 #include "netif/stack.h"
 
@@ -421,6 +422,9 @@ static void tcp_op_service(struct usock *s)
 {
 	struct tcp_socket *t = tcp_of(s);
 
+	if (t->is_stalled && t->pcb)
+		pmtu_suspect(t->pcb);
+	t->is_stalled = false;
 	if (t->phase == TCP_PHASE_LISTENING)
 		tcp_listen_service(t);
 	else
@@ -520,6 +524,7 @@ struct tcp_socket *tcp_socket_accepted(struct tcp_socket *listener, struct tcp_p
 	t->phase = TCP_PHASE_CONNECTED;
 	tcp_attach(t, pcb);
 	apply_options(t);
+	pmtu_start(pcb);
 	return t;
 }
 
@@ -566,6 +571,10 @@ static void on_retransmitted(struct tcp_pcb *pcb)
 		return;
 	t->base.record.retransmissions++;
 	t->timed_ns = 0;
+	if (pcb->nrtx > 1) {
+		t->is_stalled = true;
+		socket_schedule(&t->base);
+	}
 }
 
 void tcp_sample_rtt(struct tcp_socket *t)

@@ -27,6 +27,7 @@
 #include "daemon/name_target.h"
 #include "daemon/nat64_finder.h"
 #include "daemon/ports.h"
+#include "netif/pmtu.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -106,6 +107,7 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 	/* However long the SYN took to get through: RFC 6298 5.7. */
 	pcb->rto = LWIP_MIN(pcb->rto, FIRST_RTO_MAX_TICKS);
 	t->phase = TCP_PHASE_CONNECTED;
+	pmtu_start(pcb);
 	tcp_sample_rtt(t);
 	tcp_stream_start(t);
 	socket_publish(&t->base);

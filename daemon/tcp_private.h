@@ -71,6 +71,8 @@ struct tcp_socket {
 	uint32_t timed_seq; /* its sequence number */
 	uint32_t srtt_us;   /* smoothed, 0: not measured */
 
+	bool is_stalled; /* segments are sent again and again: see netif/pmtu.h */
+
 	/* Listener. */
 	struct tcp_child_queue untaken; /* in the order they were passed on */
 	struct tcp_child_queue queued;	/* accepted, not passed on yet */

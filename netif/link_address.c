@@ -16,6 +16,7 @@
  */
 #include "netif/link_private.h"
 
+#include "netif/pmtu.h"
 #include "netif/stack_private.h"
 #include "netif/timers.h"
 
@@ -233,6 +234,7 @@ static void apply_mtu(struct link *link, uint32_t mtu)
 		mtu = link->ipif.params.mtu;
 	link->ipif.netif.mtu = (u16_t)mtu;
 	link->ipif.netif.mtu6 = (u16_t)mtu;
+	pmtu_netif_changed(&link->ipif.netif);
 }
 
 static void apply(struct link *link, const struct link_parameters *p)

@@ -16,6 +16,7 @@
 #include "netif/isn.h"
 #include "netif/log.h"
 #include "netif/loopback.h"
+#include "netif/pmtu.h"
 #include "netif/reassembly.h"
 #include "netif/stack_private.h"
 #include "netif/timers.h"
@@ -128,6 +129,7 @@ void stack_fini(void)
 {
 	loopback_fini();
 	reassembly_fini();
+	pmtu_fini();
 	timers_fini();
 }
 

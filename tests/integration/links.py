@@ -11,6 +11,7 @@ import sys
 import fakedns
 import harness
 import links_nat64
+import links_path
 import runner
 import usock
 
@@ -293,4 +294,4 @@ class NamesOfTheOther(LinksCase):
 
 
 if __name__ == "__main__":
-    runner.main(sys.modules[__name__], links_nat64)
+    runner.main(sys.modules[__name__], links_nat64, links_path)
