@@ -312,6 +312,44 @@ START_TEST(link_negotiating_that_fails_goes_down)
 }
 END_TEST
 
+START_TEST(link_that_waits_has_no_deadline)
+{
+	fake_of(one)->negotiates = true;
+	start(one);
+	run_for(10);
+	ck_assert(event_pending(one->timer, EV_TIMEOUT, NULL));
+	/* A state of before is not gone back to. */
+	link_wait(one, TABLE_LINK_REGISTERING, TABLE_REASON_CARRIER, "no carrier");
+	ck_assert_int_eq(link_state(one), TABLE_LINK_NEGOTIATING);
+	ck_assert_int_eq(one->reason, TABLE_REASON_CARRIER);
+	ck_assert_str_eq(one->cause, "no carrier");
+	ck_assert(!event_pending(one->timer, EV_TIMEOUT, NULL));
+	fake_ready(one);
+	ck_assert(is_up(one));
+	ck_assert_int_eq(one->reason, TABLE_REASON_NONE);
+}
+END_TEST
+
+START_TEST(link_hastened_is_tried_soon)
+{
+	const uint64_t *at = fake_of(one)->opened_ns;
+
+	fake_of(one)->refuses = true;
+	start(one);
+	ck_assert(run_until(opened_three_times, one, 20000));
+	ck_assert(is_down(one));
+	fake_of(one)->refuses = false;
+	link_hasten(one);
+	ck_assert(run_until(is_up, one, 10000));
+	/* The pause would be two seconds, less a fifth. */
+	ck_assert_uint_lt(at[3] - at[2], 1500000000);
+	/* One that is up has nothing to hasten to. */
+	link_hasten(one);
+	run_for(200);
+	ck_assert(is_up(one));
+}
+END_TEST
+
 START_TEST(link_counters_that_move_are_told_once_a_second)
 {
 	static const uint8_t peer[4] = { 10, 1, 0, 1 }, us[4] = { 10, 1, 0, 2 };
@@ -733,6 +771,8 @@ int main(void)
 	tcase_add_test(life, link_log_has_what_the_level_hides);
 	tcase_add_test(life, link_log_tells_its_followers);
 	tcase_add_test(life, link_negotiating_that_fails_goes_down);
+	tcase_add_test(life, link_that_waits_has_no_deadline);
+	tcase_add_test(life, link_hastened_is_tried_soon);
 	tcase_add_test(life, link_counters_that_move_are_told_once_a_second);
 	tcase_add_test(life, link_with_the_same_address_keeps_connections);
 	tcase_add_test(life, link_with_another_address_aborts_connections);
