@@ -13,6 +13,9 @@
  * lost). A log is sent at its reader's pace: the link's ring is the buffer, and
  * a reader that is too slow misses what was overwritten.
  *
+ * What a request has changed is in the link's record before its reply is sent:
+ * whoever has asked and looks, sees it.
+ *
  * link_at_cancel() is called before a stream that waits for an answer is freed.
  */
 #include "daemon/link_requests.h"
@@ -232,6 +235,7 @@ int request_link_control(struct request *request)
 		return request_refuse(request, -EINVAL,
 			"link %s has been taken down: bring it up first", message->link);
 	actions[action].act(link, by_whom(request, actions[action].what, cause, sizeof(cause)));
+	usocketd_publish_link(request->daemon, link);
 	return 0;
 }
 
@@ -254,6 +258,7 @@ int request_link_set(struct request *request)
 	log_notice("link %s: %s", message->link, cause);
 	if (message->redial)
 		link_redial(link, cause);
+	usocketd_publish_link(request->daemon, link);
 	return 0;
 }
 

@@ -90,14 +90,17 @@ static bool has_moved(const struct usocketd *daemon, uint32_t index)
 	return standings_differ(&now, &daemon->link_records[index]);
 }
 
-static void on_link_changed(struct link *link, void *arg)
+void usocketd_publish_link(struct usocketd *daemon, struct link *link)
 {
-	struct usocketd *daemon = arg;
-
 	for (uint32_t i = 0; i < daemon->n_links; i++) {
 		if (daemon->links[i] == link || has_moved(daemon, i))
 			link_record_changed(daemon, i);
 	}
+}
+
+static void on_link_changed(struct link *link, void *arg)
+{
+	usocketd_publish_link(arg, link);
 }
 
 static int start_links(struct usocketd *daemon)

@@ -70,6 +70,9 @@ void usocketd_stop(struct usocketd *daemon);
  */
 bool usocketd_dial(struct usocketd *daemon, const struct netif *owner);
 
+/* Publishes what a link has come to at once, for whoever has changed it. */
+void usocketd_publish_link(struct usocketd *daemon, struct link *link);
+
 /* The configuration may have changed (config_reload()). */
 void usocketd_reconfigure(struct usocketd *daemon);
 
