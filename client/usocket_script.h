@@ -367,6 +367,16 @@ struct usocket_script_fact {
 int usocket_script_link_fact(const struct usocket_link_info *link, size_t size, int index,
 	struct usocket_script_fact *fact);
 
+/*
+ * Controls a link, as usocket_link_up() and its like: @action is "up", "down" or
+ * "reset", else -EINVAL; and as usocket_link_set(). Where the daemon has given no
+ * sentence, *@why is what usocket_script_error() tells.
+ */
+int usocket_script_link_control(const char *link, const char *action,
+	struct usocket_refusal *why);
+int usocket_script_link_set(const char *link, const char *key, const char *value, int redial,
+	struct usocket_refusal *why);
+
 /* ---- interrupts --------------------------------------------------------- */
 
 /*

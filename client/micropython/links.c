@@ -137,6 +137,44 @@ static mp_obj_t do_wait_link(mp_obj_t timeout)
 }
 MP_DEFINE_CONST_FUN_OBJ_1(mp_usocket_wait_link_obj, do_wait_link);
 
+static void raise_refusal(int result, const struct usocket_refusal *why)
+{
+	mp_obj_t args[] = {
+		MP_OBJ_NEW_SMALL_INT(-result),
+		mp_obj_new_str(why->text, strlen(why->text)),
+	};
+
+	nlr_raise(mp_obj_new_exception_args(&mp_type_OSError, MP_ARRAY_SIZE(args), args));
+}
+
+static mp_obj_t do_link_control(mp_obj_t name, mp_obj_t action)
+{
+	const char *link = mp_obj_str_get_str(name), *what = mp_obj_str_get_str(action);
+	struct usocket_refusal why;
+	int rc;
+
+	MP_HELD(rc, usocket_script_link_control(link, what, &why));
+	if (rc < 0)
+		raise_refusal(rc, &why);
+	return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_2(mp_usocket_link_control_obj, do_link_control);
+
+static mp_obj_t do_link_set(size_t n_args, const mp_obj_t *args)
+{
+	const char *link = mp_obj_str_get_str(args[0]), *key = mp_obj_str_get_str(args[1]);
+	const char *value = mp_obj_str_get_str(args[2]);
+	int rc, redial = mp_obj_is_true(args[3]);
+	struct usocket_refusal why;
+
+	(void)n_args;
+	MP_HELD(rc, usocket_script_link_set(link, key, value, redial, &why));
+	if (rc < 0)
+		raise_refusal(rc, &why);
+	return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mp_usocket_link_set_obj, 4, 4, do_link_set);
+
 static int watch_links(void)
 {
 	int fd = usocket_watch_links();

@@ -11,7 +11,7 @@
  */
 #include "usocket_mp.h"
 
-#define HEAD_MAX 10
+#define HEAD_MAX 12
 
 static mp_obj_t init_usocket(void);
 static mp_obj_t init_socket(void);
@@ -26,6 +26,8 @@ static mp_rom_map_elem_t usocket_table[HEAD_MAX + MP_CONSTANTS_MAX] = {
 	{ MP_ROM_QSTR(MP_QSTR_poll), MP_ROM_PTR(&mp_usocket_poll_obj) },
 	{ MP_ROM_QSTR(MP_QSTR__links), MP_ROM_PTR(&mp_usocket_links_obj) },
 	{ MP_ROM_QSTR(MP_QSTR__wait_link), MP_ROM_PTR(&mp_usocket_wait_link_obj) },
+	{ MP_ROM_QSTR(MP_QSTR__link_control), MP_ROM_PTR(&mp_usocket_link_control_obj) },
+	{ MP_ROM_QSTR(MP_QSTR__link_set), MP_ROM_PTR(&mp_usocket_link_set_obj) },
 	{ MP_ROM_QSTR(MP_QSTR__watch_links), MP_ROM_PTR(&mp_usocket_watch_links_obj) },
 	{ MP_ROM_QSTR(MP_QSTR__watch_next), MP_ROM_PTR(&mp_usocket_watch_next_obj) },
 	{ MP_ROM_QSTR(MP_QSTR__watch_close), MP_ROM_PTR(&mp_usocket_watch_close_obj) },
@@ -39,7 +41,7 @@ static mp_rom_map_elem_t socket_table[HEAD_MAX + MP_CONSTANTS_MAX] = {
 	{ MP_ROM_QSTR(MP_QSTR_poll), MP_ROM_PTR(&mp_usocket_poll_obj) },
 };
 
-#define USOCKET_HEAD 10
+#define USOCKET_HEAD 12
 #define SOCKET_HEAD  5
 
 /* As MicroPython's constant dicts, but that entries can be added once. */

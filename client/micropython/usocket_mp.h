@@ -151,6 +151,8 @@ MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(mp_usocket_socket_getaddrinfo_obj);
 MP_DECLARE_CONST_FUN_OBJ_0(mp_usocket_poll_obj);
 MP_DECLARE_CONST_FUN_OBJ_0(mp_usocket_links_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(mp_usocket_wait_link_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(mp_usocket_link_control_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(mp_usocket_link_set_obj);
 MP_DECLARE_CONST_FUN_OBJ_0(mp_usocket_watch_links_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(mp_usocket_watch_next_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(mp_usocket_watch_close_obj);

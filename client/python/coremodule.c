@@ -75,6 +75,8 @@ static PyMethodDef functions[] = {
 	{ "_getaddrinfo_standard", resolve_getaddrinfo_standard, METH_VARARGS, NULL },
 	{ "_links", links_list, METH_NOARGS, NULL },
 	{ "_wait_link", links_wait, METH_O, NULL },
+	{ "_link_control", links_control, METH_VARARGS, NULL },
+	{ "_link_set", links_set, METH_VARARGS, NULL },
 	{ "_watch_links", links_watch, METH_NOARGS, NULL },
 	{ "_watch_next", links_watch_next, METH_O, NULL },
 	{ "_watch_close", links_watch_close, METH_O, NULL },

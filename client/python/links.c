@@ -176,6 +176,60 @@ PyObject *links_wait(PyObject *module, PyObject *timeout)
 	return call_raise_session(result);
 }
 
+struct change {
+	const char *link, *key, *value; /* key: NULL, value is the action */
+	int redial;
+	struct usocket_refusal why;
+};
+
+static ssize_t do_change(struct call *c)
+{
+	struct change *change = c->argument;
+
+	if (!change->key)
+		return usocket_script_link_control(change->link, change->value, &change->why);
+	return usocket_script_link_set(change->link, change->key, change->value, change->redial,
+		&change->why);
+}
+
+static PyObject *make_change(struct change *change)
+{
+	struct call c = call_in(USOCKET_SCRIPT_WAIT, change);
+	ssize_t result = call_run(&c, do_change);
+	PyObject *error;
+
+	if (result == 0)
+		Py_RETURN_NONE;
+	if (result == CALL_RAISED)
+		return NULL;
+	error = Py_BuildValue("(is)", (int)-result, change->why.text);
+	if (error)
+		PyErr_SetObject(PyExc_OSError, error);
+	Py_XDECREF(error);
+	return NULL;
+}
+
+PyObject *links_control(PyObject *module, PyObject *args)
+{
+	struct change change = { 0 };
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "ss", &change.link, &change.value))
+		return NULL;
+	return make_change(&change);
+}
+
+PyObject *links_set(PyObject *module, PyObject *args)
+{
+	struct change change = { 0 };
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "sssp", &change.link, &change.key, &change.value,
+		    &change.redial))
+		return NULL;
+	return make_change(&change);
+}
+
 static ssize_t do_watch(struct call *c)
 {
 	int fd = usocket_watch_links();

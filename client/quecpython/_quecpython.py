@@ -6,8 +6,9 @@ Theory of operation
 The modules are plain Python that runs in CPython and MicroPython alike. All
 that they know of links comes from the module usocket: _links(), the links'
 records out of shared memory; _wait_link(), a wait for some link to be up; and
-_watch_links() with its two companions, events of the links' states. Nothing is
-asked of the daemon and nothing is kept here, so an answer is as old as its call.
+_watch_links() with its two companions, events of the links' states. For that
+nothing is asked of the daemon and nothing is kept here, so an answer is as old as
+its call. _link_control() and _link_set() change a link, for those who may.
 
 A link is a profile: profile 1 is the link that carries the default route, the
 others follow in the order of the configuration. net, sim and modem speak of the
@@ -141,6 +142,24 @@ def reason():
         if is_modem(link):
             return "the modem of link %s is set by usocketd's configuration" % link["name"]
     return "no link has a modem"
+
+
+def change(module, call, link, *steps):
+    """Does what a setter asks of a modem's link; -1, and one line in the log, if it may not.
+
+    Each step is an action, or a key, its value, and whether to redial.
+    """
+    try:
+        for step in steps:
+            if isinstance(step, tuple):
+                usocket._link_set(link["name"], *step)
+            else:
+                usocket._link_control(link["name"], step)
+    except OSError as e:
+        why = e.args[1] if len(e.args) > 1 else e
+        log.getLogger(module).warning("%s refused: %s", call, why)
+        return -1
+    return 0
 
 
 def refused(module, call):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """QuecPython's dataCall: the links as profiles, and a callback when one changes.
 
-Dialling is the daemon's: it keeps its links up by itself, for all programs, so
-what would change a link here is refused.
+Dialling is the daemon's: it keeps its links up by itself, for all programs. What
+changes a link is for scripts that may control it (control_group in
+usocketd.conf(5)), and for modems' links; for others it is refused.
 
 A thread calls the callback. It lives from the first setCallback() until the
 first event after setCallback(None), and knows of each link whether it was up.
@@ -16,7 +17,7 @@ import usocket
 import utime
 
 import log
-from _quecpython import UP, is_up, links, refused
+from _quecpython import POLL_MS, UP, change, is_modem, is_up, links, reason, refused
 
 __all__ = ["activate", "deactivate", "getInfo", "getPDPContext", "recordApn",
            "setApn", "setAsynMode", "setAutoActivate", "setAutoConnect", "setCallback",
@@ -194,23 +195,121 @@ def setCallback(fun):
     return 0
 
 
-# ---- what is refused --------------------------------------------------------
+# ---- setters ----------------------------------------------------------------
 
-def _refused(call):
-    return refused("dataCall", call)
+_TYPES = {IPV4: "ip", IPV6: "ipv6", IPV4V6: "ipv4v6"}
+_AUTHENTICATIONS = {0: "none", 1: "pap", 2: "chap", 3: "both"}
+# Quectel's limit of APN, user and password.
+_TEXT_MAX = 64
+# How long start() waits for the link.
+_START_MS = 60000
 
 
-setPDPContext = _refused("setPDPContext")
-setAutoActivate = _refused("setAutoActivate")
-setAutoConnect = _refused("setAutoConnect")
-setDNSServer = _refused("setDNSServer")
-activate = _refused("activate")
-deactivate = _refused("deactivate")
+def _refuse(call, why):
+    log.getLogger("dataCall").warning("%s refused: %s", call, why)
+    return -1
 
-# Older names.
-start = _refused("start")
-stop = _refused("stop")
-setApn = _refused("setApn")
-recordApn = _refused("recordApn")
-setAsynMode = _refused("setAsynMode")
-setDnsserver = _refused("setDnsserver")
+
+def _modem_of(call, profileID):
+    """The profile's link if it is a modem's; else None, and the log says why."""
+    link = _find(profileID)
+    if link and is_modem(link):
+        return link
+    _refuse(call, "profile %s has no modem" % profileID if any(map(is_modem, links()))
+            else reason())
+    return None
+
+
+def _is_text(value):
+    return isinstance(value, str) and len(value.encode()) <= _TEXT_MAX
+
+
+def _set_context(call, profileID, context, redial=True):
+    """The keys of a bearer. A call with what is so already leaves the link alone."""
+    link = _modem_of(call, profileID)
+    if not link:
+        return -1
+    ipType, apn, user, pwd, auth = context
+    if ipType not in _TYPES or auth not in _AUTHENTICATIONS:
+        return _refuse(call, "ipType is 0 to 2, auth 0 to 3")
+    if not (_is_text(apn) and _is_text(user) and _is_text(pwd)):
+        return _refuse(call, "texts have at most %d bytes" % _TEXT_MAX)
+    now = link.get("ip_type"), link.get("apn") or "", link.get("authentication")
+    redial = redial and not (is_up(link) and now == (ipType, apn, auth))
+    return change("dataCall", call, link, ("apn", apn, False),
+                  ("pdp_type", _TYPES[ipType], False), ("user", user, False),
+                  ("password", pwd, False), ("auth", _AUTHENTICATIONS[auth], redial))
+
+
+def _act(call, profileID, action):
+    link = _modem_of(call, profileID)
+    return change("dataCall", call, link, action) if link else -1
+
+
+def setPDPContext(profileID, ipType, apn, user="", pwd="", auth=0, *_):
+    """Sets the bearer, and dials anew if it is another one. 0, or -1."""
+    return _set_context("setPDPContext", profileID, (ipType, apn, user, pwd, auth))
+
+
+def setApn(profileID, ipType, apn, user="", pwd="", auth=0, *_):
+    """An older name of setPDPContext()."""
+    return _set_context("setApn", profileID, (ipType, apn, user, pwd, auth))
+
+
+def recordApn(profileID, ipType, apn, user="", pwd="", auth=0, *_):
+    """As setPDPContext(), but for the link's next call."""
+    return _set_context("recordApn", profileID, (ipType, apn, user, pwd, auth), False)
+
+
+def activate(profileID):
+    """Lets the link come up; it is not waited for. 0, or -1."""
+    return _act("activate", profileID, "up")
+
+
+def deactivate(profileID):
+    """Takes the link down until activate(). 0, or -1."""
+    return _act("deactivate", profileID, "down")
+
+
+def start(profileID, ipType, apn, user="", pwd="", auth=0, *_):
+    """Sets the bearer and waits until the link is up. 0, or -1."""
+    if _set_context("start", profileID, (ipType, apn, user, pwd, auth)) < 0 or \
+            _act("start", profileID, "up") < 0:
+        return -1
+    end = utime.ticks_add(utime.ticks_ms(), _START_MS)
+    while utime.ticks_diff(end, utime.ticks_ms()) > 0:
+        utime.sleep_ms(POLL_MS)
+        link = _find(profileID)
+        if link and is_up(link):
+            return 0
+    return -1
+
+
+def stop(profileID):
+    """An older name of deactivate()."""
+    return _act("stop", profileID, "down")
+
+
+def _set_dns(call, profileID, servers):
+    link = _modem_of(call, profileID)
+    if not link:
+        return -1
+    servers = [text for text in servers if text]
+    return change("dataCall", call, link,
+                  ("dns", ", ".join(servers), list(link["dns"]) != servers))
+
+
+def setDNSServer(profileID, simID, new_pri, new_sec=""):
+    """Name servers of the link, until the daemon ends. 0, or -1."""
+    return _set_dns("setDNSServer", profileID, (new_pri, new_sec))
+
+
+def setDnsserver(profileID, simID, new_pri, new_sec=""):
+    """An older name of setDNSServer()."""
+    return _set_dns("setDnsserver", profileID, (new_pri, new_sec))
+
+
+# Links come up by themselves, and that is the configuration's.
+setAutoActivate = refused("dataCall", "setAutoActivate")
+setAutoConnect = refused("dataCall", "setAutoConnect")
+setAsynMode = refused("dataCall", "setAsynMode")

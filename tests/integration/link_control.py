@@ -14,6 +14,7 @@ import runner
 import usock
 from harness import eventually
 from modem_support import ModemCase
+from quecpython_support import Manual, MicroPythonFfi, MicroPythonModule
 from runner import rows
 
 OK, FAILED, USAGE, UNREACHABLE, DENIED = range(5)
@@ -233,6 +234,49 @@ class Password(_Control, ModemCase):
         log = self.ctl("link", "log", "wan") + self.daemon.log()
         self.assertNotIn("right-one", log)
         self.assertNotIn("wrong-one", log)
+
+
+class Scripts(Manual, ModemCase):
+    """QuecPython's setters. The tests' user is the daemon's, so it may."""
+
+    @rows("module-dataCall")
+    def test_bearer_is_set_and_the_link_taken_down_and_up(self):
+        self.wait_up()
+        out = self.run_script("""
+            import dataCall
+            print(dataCall.setPDPContext(1, 2, 'internet', '', '', 0), dataCall.getPDPContext(1))
+            print(dataCall.deactivate(1), dataCall.getInfo(1, 0)[2][0])
+            print(dataCall.start(1, 0, 'private', '', '', 0), dataCall.getPDPContext(1))
+            print(dataCall.getInfo(1, 0)[2][0], dataCall.setPDPContext(1, 0, '\\"', '', '', 0))
+            """)
+        self.assertEqual(out.splitlines(), [
+            "0 (2, 'internet', '', '', 0)", "0 0", "0 (0, 'private', '', '', 0)",
+            "WARNING:dataCall:setPDPContext refused: "
+            'apn is up to 100 printable characters without "', "1 -1"])
+
+
+class ScriptsFfi(Scripts):
+    runtime = MicroPythonFfi
+
+
+class ScriptsModule(Scripts):
+    runtime = MicroPythonModule
+
+
+class Pin(Manual, ModemCase):
+    options = ("--pin", "4711")
+
+    @rows("module-sim")
+    def test_pin_is_verified(self):
+        self.wait_cause("PIN")
+        out = self.run_script("""
+            import checkNet, sim
+            print(sim.getStatus(), sim.verifyPin('4711'), sim.getStatus())
+            print(checkNet.wait_network_connected(30))
+            print(sim.verifyPin('4711'))
+            """)
+        self.assertEqual(out.splitlines(), ["2 0 1", "(3, 1)", "WARNING:sim:verifyPin refused: "
+                                            "the SIM asks for no PIN", "-1"])
 
 
 class Failure(_Control, ModemCase):

@@ -72,11 +72,11 @@ class Online(_ScriptCase):
         self.wait_up()
         out = self.run_script("""
             import dataCall, sim
-            print(dataCall.setPDPContext(1, 0, 'apn', '', '', 0), sim.verifyPin('1234'))
+            print(dataCall.setAutoConnect(1, 0), sim.enablePin('1234'))
             """)
         why = "refused: the modem of link wan is set by usocketd's configuration"
-        self.assertEqual(out.splitlines(), [f"WARNING:dataCall:setPDPContext {why}",
-                                            f"WARNING:sim:verifyPin {why}", "-1 -1"])
+        self.assertEqual(out.splitlines(), [f"WARNING:dataCall:setAutoConnect {why}",
+                                            f"WARNING:sim:enablePin {why}", "-1 -1"])
 
     @rows("module-dataCall")
     def test_callback_follows_the_call(self):

@@ -21,6 +21,9 @@ class World:
         self.now = 0
         self.plan = []
         self.reads = 0
+        # What scripts have done to links, and why they may not.
+        self.changes = []
+        self.denial = None
 
     def at(self, ms, *links):
         """From @ms on these are the links; none: the daemon is absent."""
@@ -39,6 +42,17 @@ class World:
         if not self.links:
             raise OSError(19, "nobody is there")
         return [dict(link) for link in self.links]
+
+    def _link_control(self, name, action):
+        self._change(name, action)
+
+    def _link_set(self, name, key, value, redial):
+        self._change(name, key, value, redial)
+
+    def _change(self, *what):
+        if self.denial:
+            raise OSError(1, self.denial)
+        self.changes.append(what)
 
     def _wait_link(self, seconds):
         end = self.now + round(seconds * 1000)
@@ -393,28 +407,33 @@ def get_pdp_context():
     equal(dataCall.getPDPContext(1), (2, "internet", "", "", 1))
 
 
-# ---- what is refused --------------------------------------------------------
+# ---- setters ----------------------------------------------------------------
 
+# For those who may control links, on modems' links.
 SETTERS = (
     ("dataCall", "setPDPContext", (1, 0, "apn", "user", "pwd", 0)),
-    ("dataCall", "setAutoActivate", (1, 1)),
-    ("dataCall", "setAutoConnect", (1, 1)),
     ("dataCall", "setDNSServer", (1, 0, "8.8.8.8", "8.8.4.4")),
     ("dataCall", "activate", (1,)),
     ("dataCall", "deactivate", (1,)),
     ("dataCall", "start", (1, 0, "apn", "", "", 0)),
     ("dataCall", "setApn", (1, 0, "apn", "", "", 0)),
     ("dataCall", "stop", (1,)),
-    ("dataCall", "setAsynMode", (1,)),
     ("dataCall", "recordApn", (1, 0, "", "", "", 0, 0)),
     ("dataCall", "setDnsserver", (1, 0, "8.8.8.8", "8.8.4.4")),
+    ("sim", "verifyPin", ("1234",)),
+)
+
+# For nobody.
+REFUSED = (
+    ("dataCall", "setAutoActivate", (1, 1)),
+    ("dataCall", "setAutoConnect", (1, 1)),
+    ("dataCall", "setAsynMode", (1,)),
     ("net", "setModemFun", (0, 1)),
     ("net", "setConfig", (5, 0)),
     ("net", "setApn", ("apn", 0)),
     ("net", "setBand", (1, 2, (3,))),
     ("sim", "enablePin", ("1234",)),
     ("sim", "disablePin", ("1234",)),
-    ("sim", "verifyPin", ("1234",)),
     ("sim", "changePin", ("1234", "4321")),
     ("sim", "unblockPin", ("12345678", "1234")),
     ("sim", "switchCard", (1,)),
@@ -422,19 +441,102 @@ SETTERS = (
 )
 
 
+def _refuses(world, setters, why):
+    for module, name, arguments in setters:
+        world.output.text = ""
+        equal(getattr(__import__(module), name)(*arguments), -1)
+        line, = world.output.lines()
+        equal(line.startswith("WARNING:%s:%s refused: " % (module, name)), True)
+        equal(line.endswith(why), True)
+        # Neither PIN nor password is written anywhere.
+        equal("1234" in line or "pwd" in line, False)
+    equal(world.changes, [])
+
+
 def setters_are_refused():
     world = play()
-    for links, why in (([], "nobody is there"), ([make_link()], "no link has a modem"),
-                       ([make_modem("up")], "set by usocketd's configuration")):
+    for links, why in ([], "nobody is there"), ([make_link()], "no link has a modem"):
         world.links = links
-        for module, name, arguments in SETTERS:
-            world.output.text = ""
-            equal(getattr(__import__(module), name)(*arguments), -1)
-            line, = world.output.lines()
-            equal(line.startswith("WARNING:%s:%s refused: " % (module, name)), True)
-            equal(line.endswith(why), True)
-            # Neither PIN nor password is written anywhere.
-            equal("1234" in line or "pwd" in line, False)
+        _refuses(world, SETTERS + REFUSED, why)
+    world.links = [make_modem("up", sim_status=2)]
+    _refuses(world, REFUSED, "set by usocketd's configuration")
+    world.denial = "not for you"
+    _refuses(world, SETTERS, "not for you")
+
+
+def setters_refuse_what_is_wrong():
+    world = play(make_modem("up", sim_status=1))
+    _refuses(world, [("dataCall", "setPDPContext", (1, 3, "apn", "", "", 0)),
+                     ("dataCall", "setPDPContext", (1, 0, "apn", "", "", 4))],
+             "ipType is 0 to 2, auth 0 to 3")
+    _refuses(world, [("dataCall", "setPDPContext", (1, 0, "a" * 65, "", "", 0)),
+                     ("dataCall", "start", (1, 0, None, "", "", 0))],
+             "texts have at most 64 bytes")
+    _refuses(world, [("dataCall", "activate", (2,)), ("dataCall", "stop", (9,))],
+             "has no modem")
+    _refuses(world, [("sim", "verifyPin", ("1234",))], "the SIM asks for no PIN")
+
+
+def setters_change_the_link():
+    world = play(make_modem("up", ip_type=2, apn="internet", authentication=0))
+    import dataCall
+    equal(dataCall.setPDPContext(1, 0, "private", "me", "pwd", 2), 0)
+    equal(world.changes, [
+        ("net0", "apn", "private", False), ("net0", "pdp_type", "ip", False),
+        ("net0", "user", "me", False), ("net0", "password", "pwd", False),
+        ("net0", "auth", "chap", True)])
+    world.changes = []
+    equal([dataCall.deactivate(1), dataCall.activate(1), dataCall.stop(1)], [0] * 3)
+    equal(world.changes, [("net0", "down"), ("net0", "up"), ("net0", "down")])
+    world.changes = []
+    equal([dataCall.setDNSServer(1, 0, "8.8.8.8", "8.8.4.4"), dataCall.setDnsserver(1, 0, "::1")],
+          [0, 0])
+    equal(world.changes, [("net0", "dns", "8.8.8.8, 8.8.4.4", True), ("net0", "dns", "::1", True)])
+    equal(world.output.text, "")
+
+
+def same_context_leaves_the_link_up():
+    """Scripts set it at every start."""
+    world = play(make_modem("up", ip_type=2, apn="internet", authentication=0))
+    import dataCall
+    equal(dataCall.setPDPContext(1, 2, "internet", "", "", 0), 0)
+    equal(world.changes[-1], ("net0", "auth", "none", False))
+    equal(dataCall.start(1, 2, "internet", "", "", 0), 0)
+    equal([change for change in world.changes if change[-1] is True], [])
+    # A link that is down, perhaps refused, is tried with it.
+    world.links = [make_modem("down", ip_type=2, apn="internet", authentication=0)]
+    equal(dataCall.setPDPContext(1, 2, "internet", "", "", 0), 0)
+    equal(world.changes[-1], ("net0", "auth", "none", True))
+    equal(dataCall.recordApn(1, 2, "other", "", "", 0, 1), 0)
+    equal(world.changes[-1], ("net0", "auth", "none", False))
+
+
+def start_waits_for_the_link():
+    world = play(make_modem("down"))
+    import dataCall
+    world.at(5000, make_modem("up"))
+    equal(dataCall.start(1, 2, "internet", "", "", 0), 0)
+    equal(5000 <= world.now <= 5200, True)
+    world.links = [make_modem("down")]
+    begin = world.now
+    equal(dataCall.start(1, 2, "internet", "", "", 0), -1)
+    equal(world.now - begin >= 60000, True)
+
+
+def pin_is_verified():
+    world = play(make_modem("down", sim_status=2, refused=1))
+    import sim
+    world.at(50, make_modem("opening", sim_status=2, refused=0))
+    world.at(2000, make_modem("registering", sim_status=1, refused=0))
+    equal(sim.verifyPin("1234"), 0)
+    equal(world.changes, [("net0", "pin", "1234", True)])
+    world.links = [make_modem("down", sim_status=2, refused=1)]
+    world.at(world.now + 50, make_modem("opening", sim_status=2, refused=0))
+    world.at(world.now + 2000, make_modem("down", sim_status=2, refused=1))
+    begin = world.now
+    equal(sim.verifyPin("4321"), -1)
+    equal(world.now - begin < 3000, True)
+    equal(world.output.text, "")
 
 
 def power():
@@ -689,6 +791,11 @@ CASES = {
     "profiles_follow_the_default_link": (),
     "get_pdp_context": (),
     "setters_are_refused": (),
+    "setters_refuse_what_is_wrong": (),
+    "setters_change_the_link": (),
+    "same_context_leaves_the_link_up": (),
+    "start_waits_for_the_link": (),
+    "pin_is_verified": (),
     "power": (),
     "log_lines": (),
     "callback_is_told_of_changes": (),

@@ -15,6 +15,8 @@ from usocket_ffi import lib, names
 _next_link = lib.library("i", "usocket_next_link", "ppL")
 _wait_link = lib.library("i", "usocket_wait_link", "i")
 _state_name = lib.library("s", "usocket_link_state_name", "i")
+_link_control = lib._script("i", "link_control", "ssp")
+_link_set = lib._script("i", "link_set", "sssip")
 _link_fact = lib._script("i", "link_fact", "pLip")
 _info = lib._script("i", "info", "pip")
 _watch_links = lib.library("i", "usocket_watch_links", "")
@@ -31,6 +33,8 @@ _ADDRESS_SIZE = 28
 _INFO_SIZE = 176
 # struct usocket_script_fact.
 _FACT_SIZE = 160
+# struct usocket_refusal.
+_REFUSAL_SIZE = 256
 # struct usocket_link_event.
 _EVENT_SIZE = 120
 
@@ -151,6 +155,21 @@ def wait_link(seconds):
             raise lib.error(result, 1)
         if left_ms > 0:
             left_ms = max(0, time.ticks_diff(end, time.ticks_ms()))
+
+
+def _change(function, *arguments):
+    why = bytearray(_REFUSAL_SIZE)
+    result = lib.held(function, *arguments, why)
+    if result < 0:
+        raise OSError(-result, lib.text(why))
+
+
+def link_control(name, action):
+    _change(_link_control, name, action)
+
+
+def link_set(name, key, value, redial):
+    _change(_link_set, name, key, value, 1 if redial else 0)
 
 
 def watch_links():

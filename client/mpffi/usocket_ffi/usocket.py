@@ -36,6 +36,14 @@ def _wait_link(seconds):
     return info.wait_link(seconds)
 
 
+def _link_control(name, action):
+    info.link_control(name, action)
+
+
+def _link_set(name, key, value, redial):
+    info.link_set(name, key, value, redial)
+
+
 def _watch_links():
     return info.watch_links()
 

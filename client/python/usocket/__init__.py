@@ -9,7 +9,8 @@ shapes of Python's own socket, usocket.aio is for asyncio.
 from usocket import _core
 # pylint: disable=wildcard-import
 from usocket._core import *
-from usocket._core import _links, _wait_link, _watch_close, _watch_links, _watch_next
+from usocket._core import _link_control, _link_set, _links
+from usocket._core import _wait_link, _watch_close, _watch_links, _watch_next
 
 __all__ = [name for name in vars(_core) if not name.startswith("_")]
 __all__.remove("StandardSocket")
