@@ -295,5 +295,5 @@ const struct command context_commands[] = {
 	{ "+CGDCONT", .read = read_definitions, .set = set_definition },
 	{ "+CGEREP", .set = set_reporting },
 	{ "+CGPADDR", .run = tell_addresses, .set = tell_addresses },
-	{ NULL },
+	{ .name = NULL },
 };

@@ -168,5 +168,5 @@ const struct command device_commands[] = {
 	{ "+ICF", .set = command_ignore },
 	{ "+IFC", .set = command_ignore },
 	{ "+IPR", .read = read_speed, .set = set_speed },
-	{ NULL },
+	{ .name = NULL },
 };

@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	{ "+CCID", .run = simcard_tell_iccid },
 	{ "+CGAUTH", .set = contexts_set_cgauth },
 	{ "+CPINR", .run = simcard_tell_tries, .set = simcard_tell_tries },
-	{ NULL },
+	{ .name = NULL },
 };
 
 const struct family family_generic = {

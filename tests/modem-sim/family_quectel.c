@@ -120,7 +120,7 @@ static const struct command commands[] = {
 	{ "+QPINC", .read = read_tries, .set = set_tries },
 	{ "+QPOWD", .run = power_off, .set = power_off },
 	{ "+QURCCFG", .set = command_ignore },
-	{ NULL },
+	{ .name = NULL },
 };
 
 const struct family family_quectel = {

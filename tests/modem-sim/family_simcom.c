@@ -72,7 +72,7 @@ static const struct command commands[] = {
 	{ "+CPSI", .read = read_system, .set = command_ignore },
 	{ "+CRESET", .run = device_reset },
 	{ "+SPIC", .run = tell_tries },
-	{ NULL },
+	{ .name = NULL },
 };
 
 const struct family family_simcom = {

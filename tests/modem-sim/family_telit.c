@@ -63,7 +63,7 @@ static const struct command commands[] = {
 	{ "#RFSTS", .run = tell_radio },
 	{ "#SGACTAUTH", .set = set_call_auth },
 	{ "#SHDN", .run = device_power_off },
-	{ NULL },
+	{ .name = NULL },
 };
 
 const struct family family_telit = {

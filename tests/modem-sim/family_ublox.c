@@ -49,7 +49,7 @@ static const struct command commands[] = {
 	{ "+UAUTHREQ", .set = contexts_set_cgauth },
 	{ "+UCGED", .read = read_cell, .set = command_ignore },
 	{ "+UPINCNT", .run = tell_tries },
-	{ NULL },
+	{ .name = NULL },
 };
 
 const struct family family_ublox = {

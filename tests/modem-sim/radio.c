@@ -230,7 +230,7 @@ const struct command radio_commands[] = {
 	{ "+COPS", .read = read_operator, .set = set_operator },
 	{ "+CREG", .read = read_domain, .set = set_domain, .number = DOMAIN_CS },
 	{ "+CSQ", .run = tell_csq },
-	{ NULL },
+	{ .name = NULL },
 };
 
 /* ---- life ------------------------------------------------------------------------ */

@@ -135,5 +135,5 @@ static int tell_imsi(struct channel *channel, const char *args)
 const struct command simcard_commands[] = {
 	{ "+CIMI", .run = tell_imsi },
 	{ "+CPIN", .read = read_pin, .set = set_pin },
-	{ NULL },
+	{ .name = NULL },
 };
