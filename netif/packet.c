@@ -292,8 +292,9 @@ static void tell_of_kernel(const struct packet *packet, char *cause, size_t size
 		snprintf(cause, size, "the kernel has %s: ip addr flush dev %s", text,
 			packet->interface);
 	else
-		snprintf(cause, size, "the kernel has %s: sysctl net.ipv6.conf.%s.disable_ipv6=1",
-			text, packet->interface);
+		/* What to do comes first: an address may be too long for the rest. */
+		snprintf(cause, size, "sysctl net.ipv6.conf.%s.disable_ipv6=1: the kernel has %s",
+			packet->interface, text);
 }
 
 static bool is_mode_wrong(const struct packet *packet)
