@@ -11,7 +11,7 @@ A run of everything, in every runtime, fails if the table there is another.
 usage: conformance.py [-r RUNTIME]... [--link LINK] [-l] [--doc] [NAME...]
   NAME         a row's id, or part of a case's title; none: all
   -r RUNTIME   only this one      -l  list the cases
-  --link LINK  tun (if not given), modem, packet: see networks.py
+  --link LINK  tun (if not given), modem, packet, slirp: see networks.py
   --doc        writes what has come out into doc/conformance.md if nothing has
                failed
 """
@@ -33,6 +33,7 @@ import docpart  # noqa: E402
 import harness  # noqa: E402
 import language  # noqa: E402
 import networks  # noqa: E402
+import peers  # noqa: E402
 import runner  # noqa: E402
 import runtimes  # noqa: E402
 import stages  # noqa: E402
@@ -86,7 +87,8 @@ def incomplete(rows, cases, absences):
 
 
 def reason_for(runtime, network, case):
-    reason = case.reason_for(runtime.tags | {ALL, runtime.name, f"on-{network.name}"})
+    tags = runtime.tags | {network.tag()}
+    reason = case.reason_for(tags | {ALL, runtime.name})
     if reason:
         return reason
     if case.daemon != "main" and network is not networks.Tun:
@@ -98,7 +100,7 @@ def reason_for(runtime, network, case):
         tagged = language.TAGGED.match(text)
         if not tagged:
             steps.append(text)
-        elif bool(set(tagged[2].split()) & runtime.tags) != bool(tagged[1]):
+        elif bool(set(tagged[2].split()) & tags) != bool(tagged[1]):
             steps.append(tagged[3])
     return (runtimes.lacking(runtime.lacks, steps) or
             runtimes.lacking(network.lacks, steps))
@@ -148,7 +150,7 @@ class Lane:
     def try_case(self, case, stage, agent):
         words = Vocabulary(stage, agent, self.number, self.network)
         try:
-            language.Interpreter(words, self.runtime.tags).run(case)
+            language.Interpreter(words, self.runtime.tags | {self.network.tag()}).run(case)
             return None
         except language.Failure as e:
             return str(e)
@@ -189,6 +191,7 @@ class Lane:
 def run_lane(number, runtime, network, shared, cases):
     """In a child: [(case's index, outcome, text)], and what is left to say."""
     lane = Lane(number, runtime, network, shared)
+    peers.KernelSocket.names = network.names
     results = []
     for i, case in cases:
         reason = reason_for(runtime, type(network), case)

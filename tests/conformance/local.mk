@@ -5,7 +5,8 @@
 conformance_tests = \
 	tests/conformance/conformance.py \
 	tests/conformance/on_modem.py \
-	tests/conformance/on_packet.py
+	tests/conformance/on_packet.py \
+	tests/conformance/on_slirp.py
 
 if TESTS_ENABLED
 TESTS += $(conformance_tests)

@@ -4,10 +4,11 @@
     tun      a TUN device; its far side is the kernel
     modem    a simulated modem that calls into such a TUN: AT, PPP
     packet   one end of a veth pair; the kernel has the other
+    slirp    the host's own network by usocket-slirp
 
-The far side is this machine's kernel with the same addresses each time, so a
-case does not see which link it is on. `lacks` maps a word of a step to the
-reason why this link cannot do it.
+The far side is this machine's kernel, with the same addresses each time but for
+slirp, which has names of its own for the host's loopback. `lacks` maps a word of
+a step to the reason why this link cannot do it.
 """
 
 import errno
@@ -30,9 +31,20 @@ class Tun(harness.Tun):
     name = "tun"
     title = "a TUN device"
     lacks = {}
+    # Addresses of this machine that the stack's side calls otherwise.
+    names = {}
+
+    @classmethod
+    def tag(cls):
+        """What cases call it."""
+        return f"on-{cls.name}"
 
     def section(self):
         return self.config()
+
+    def here(self, ip):
+        """What this machine calls the address."""
+        return {name: own for own, name in self.names.items()}.get(ip, ip)
 
     def host(self, ip):
         return Host(self.DEVICE, ip)
@@ -86,4 +98,28 @@ class Packet(Tun):
         return VethHost(self.PEER, ip, self.STACK[4])
 
 
-NETWORKS = {network.name: network for network in (Tun, Modem, Packet)}
+class Slirp(Tun):
+    name = "slirp"
+    title = "the host's network"
+    lacks = dict.fromkeys(("hand(", "hand_connected(", "accepted(", "STACK",
+                           "is_refused_by_stack("), "nobody calls in where addresses are translated")
+    STACK = {4: "10.0.2.15", 6: "fec0::15"}
+    KERNEL = {4: "10.0.2.2", 6: "fec0::2"}
+    SILENT = {4: "10.0.2.200", 6: "fec0::200"}
+    names = {"127.0.0.1": "10.0.2.2", "::1": "fec0::2"}
+
+    def __init__(self):
+        harness.need_slirp()
+        harness.private_network()
+
+    def section(self):
+        return {"driver": "slirp"}
+
+    def wait(self):
+        """The first connect of a case does."""
+
+    def close(self):
+        """The daemon ends the helper."""
+
+
+NETWORKS = {network.name: network for network in (Tun, Modem, Packet, Slirp)}

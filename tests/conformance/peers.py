@@ -19,6 +19,9 @@ TRICKLE_S = 0.02
 class KernelSocket(socket.socket):
     """A socket of this machine's kernel, on the far side of the link."""
 
+    # What the stack's side calls addresses of this machine, if not as they are.
+    names = {}
+
     def __init__(self, *args, **kw):
         super().__init__(*args, **kw)
         self.settimeout(GUARD_S)
@@ -37,9 +40,15 @@ class KernelSocket(socket.socket):
         self.thread = threading.Thread(target=run, daemon=True)
         self.thread.start()
 
+    def bind(self, address):
+        """@address as the stack's side calls it."""
+        here = {name: ip for ip, name in self.names.items()}
+        super().bind((here.get(address[0], address[0]), *address[1:]))
+
     @property
     def address(self):
-        return self.getsockname()[:2]
+        ip, port = self.getsockname()[:2]
+        return self.names.get(ip, ip), port
 
     @property
     def port(self):

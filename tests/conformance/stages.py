@@ -22,16 +22,6 @@ import usock
 from peers import Hand, Host
 
 ADDRESS, OTHER, GATEWAY = "10.8.0.2", "10.8.0.3", "10.8.0.1"
-ZONE = {
-    ("v4.test", fakedns.A): [harness.Tun.KERNEL[4]],
-    ("both.test", fakedns.A): [harness.Tun.KERNEL[4]],
-    ("both.test", fakedns.AAAA): [harness.Tun.KERNEL[6]],
-    ("two.test", fakedns.A): [harness.Tun.KERNEL[4], "10.9.0.9"],
-    ("v6.test", fakedns.AAAA): [harness.Tun.KERNEL[6]],
-    ("self.test", fakedns.A): ["127.0.0.1"],
-    ("foreign.test", fakedns.A): ["192.0.2.1"],
-    ("failing.test", "*"): fakedns.SERVFAIL,
-}
 
 
 class Zone(dict):
@@ -41,6 +31,20 @@ class Zone(dict):
         if key[0].endswith(".silent.test"):
             return None
         return super().get(key, default)
+
+
+def zone_of(network):
+    four, six = network.KERNEL[4], network.KERNEL[6]
+    return Zone({
+        ("v4.test", fakedns.A): [four],
+        ("both.test", fakedns.A): [four],
+        ("both.test", fakedns.AAAA): [six],
+        ("two.test", fakedns.A): [four, "10.9.0.9"],
+        ("v6.test", fakedns.AAAA): [six],
+        ("self.test", fakedns.A): ["127.0.0.1"],
+        ("foreign.test", fakedns.A): ["192.0.2.1"],
+        ("failing.test", "*"): fakedns.SERVFAIL,
+    })
 
 
 class Stage:
@@ -150,12 +154,12 @@ class FastLink:
 
 
 def main_stage(network):
-    dns = fakedns.FakeDns(harness.Tun.KERNEL[4])
-    dns.zone = Zone(ZONE)
+    dns = fakedns.FakeDns(network.here(network.KERNEL[4]))
+    dns.zone = zone_of(network)
     daemon = harness.Daemon({
         "link net0": network.section(), "tcp": {"linger": 2},
         "resolver": {"hosts": "none", "timeout": 1,
-                     "servers": f"{harness.Tun.KERNEL[4]}:{dns.port}"}})
+                     "servers": f"{network.KERNEL[4]}:{dns.port}"}})
     return Stage(daemon.start(), True, dns=dns)
 
 

@@ -137,9 +137,8 @@ class Table:
                   if all(self.cells[row, r.name] == PASS for r in columns)]
         lines = [f"On {link.title}, in {' and '.join(r.title for r in columns)}: "
                  f"{len(passed)} rows pass in both.", ""]
-        tag = f"on-{link.name}"
         reasons = [own, *link.lacks.values(), *(text for case in self.cases
-                                                for tags, _, text in case.reasons if tag in tags)]
+                                                for tags, _, text in case.reasons if link.tag() in tags)]
         for reason in dict.fromkeys(reasons):
             lacking = [row for row in rows
                        if any(reason in self.cells[row, r.name] for r in columns)]

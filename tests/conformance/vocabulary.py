@@ -110,7 +110,7 @@ class Vocabulary:
         """The runtime's socket, accepted, and the kernel's that has connected."""
         listener = self.listening()
         peer = self.kernel_tcp()
-        peer.connect((harness.Tun.STACK[4], self.port_of(listener)))
+        peer.connect((self.network.STACK[4], self.port_of(listener)))
         s = listener.accept()[0]
         s.settimeout(GUARD_S)
         return s, peer
@@ -234,14 +234,16 @@ class Vocabulary:
     def kernel_tcp(self):
         return self.keep(KernelSocket())
 
-    def listener(self, ip=harness.Tun.KERNEL[4], backlog=16):
+    def listener(self, ip=None, backlog=16):
+        ip = ip or self.network.KERNEL[4]
         s = self.keep(KernelSocket(socket.AF_INET6 if ":" in ip else socket.AF_INET))
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((ip, 0))
         s.listen(backlog)
         return s
 
-    def kernel_udp(self, ip=harness.Tun.KERNEL[4]):
+    def kernel_udp(self, ip=None):
+        ip = ip or self.network.KERNEL[4]
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
         s = self.keep(KernelSocket(family, socket.SOCK_DGRAM))
         s.bind((ip, 0))
@@ -250,7 +252,7 @@ class Vocabulary:
     def closed_port(self, kind=socket.SOCK_STREAM):
         """An address of the kernel where nobody listens."""
         s = KernelSocket(socket.AF_INET, kind)
-        s.bind((harness.Tun.KERNEL[4], 0))
+        s.bind((self.network.KERNEL[4], 0))
         address = s.address
         s.close()
         return address
@@ -292,10 +294,10 @@ class Vocabulary:
 
     def is_refused_by_stack(self, port):
         with KernelSocket() as s:
-            return s.connect_ex((harness.Tun.STACK[4], port)) == errno.ECONNREFUSED
+            return s.connect_ex((self.network.STACK[4], port)) == errno.ECONNREFUSED
 
     def names(self):
-        tun, stage = harness.Tun, self.stage
+        network, stage = self.network, self.stage
         own = {name: getattr(self, name) for name in (
             "tcp tcp6 udp udp6 bound_udp listening connected accepted pair port_of poll "
             "poll_after_close forked passed buffer view array contents forget other printed "
@@ -306,8 +308,8 @@ class Vocabulary:
             **own, "m": self.module, "lane": self.lane, "big": Repeated, "link": stage.link, "daemon": stage.daemon,
             "dns": stage.dns, "socket": self.module.socket,
             "getaddrinfo": self.module.getaddrinfo,
-            "KERNEL": tun.KERNEL[4], "KERNEL6": tun.KERNEL[6], "STACK": tun.STACK[4],
-            "STACK6": tun.STACK[6], "SILENT": tun.SILENT[4], "SILENT6": tun.SILENT[6],
+            "KERNEL": network.KERNEL[4], "KERNEL6": network.KERNEL[6], "STACK": network.STACK[4],
+            "STACK6": network.STACK[6], "SILENT": network.SILENT[4], "SILENT6": network.SILENT[6],
             "LOOP": "127.0.0.1", "LOOP6": "::1", "ANY": "0.0.0.0",
             "IN": IN, "OUT": OUT, "ERR": ERR, "HUP": HUP, "NVAL": NVAL, "RDHUP": RDHUP,
             "nan": float("nan"), "inf": float("inf"),
