@@ -56,8 +56,8 @@ HOLDS = {
     "opening": {"silent": ("on", "off")},
     "sim": {"sim": ("busy", "ready")},
     "registering": {"registration": ("searching", "home")},
-    # Used up by the call that it is for: the helper waits for an answer.
-    "dialing": {"fault": ("ATD silence", None)},
+    # Once used up the call is not answered, whatever comes then.
+    "dialing": {"fault": ("ATD silence", "clear")},
     "negotiating": {"ppp": ("off", "on")},
     "up": {},
 }
@@ -165,7 +165,7 @@ class _Faults(ModemCase):
         for name, value in fault.set.items():
             self.modem.do(f"{name} {value}".strip())
         for name, (_, value) in HOLDS[self.state].items():
-            if value and name not in fault.set:
+            if name not in fault.set:
                 self.modem.do(f"{name} {value}")
 
     def is_noticed(self, fault, downs):
