@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Unmodified programs under usocket-run: its calls, its launcher, programs of every day."""
+
+import preload_calls
+import preload_holders
+import preload_programs
+import preload_run
+import runner
+
+if __name__ == "__main__":
+    runner.main(preload_calls, preload_holders, preload_programs, preload_run)
