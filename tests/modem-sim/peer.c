@@ -30,7 +30,7 @@
 #define READ_MAX 4096
 #define ARGS_MAX 5
 /* How it calls itself to who authenticates. */
-#define NAME "slirp"
+#define NAME "name slirp"
 
 static const char *const secrets[] = { ".pap-secrets", ".chap-secrets" };
 #define N_SECRETS (sizeof(secrets) / sizeof(secrets[0]))
@@ -102,7 +102,7 @@ static void remove_home(struct peer *peer)
 
 static void run_program(const struct peer *peer, const struct peer_params *params, int slave)
 {
-	const char *args[ARGS_MAX + 1] = { PROGRAM, "ppp", "name " NAME };
+	const char *args[ARGS_MAX + 1] = { PROGRAM, "ppp", NAME };
 	int n = 3;
 
 	if (params->pap)
