@@ -11,7 +11,9 @@
  * Data wait in one ring a DLC. cmux_pump() lets the DLCs that have some, and may
  * send them, make one frame each in turn, as long as the line has room: a DLC
  * with a full queue delays another's frame by one of its own. Frames of the
- * control channel do not queue; the line's own bound is theirs.
+ * control channel do not queue; the line's own bound is theirs. No event comes
+ * from within cmux_write(): that a queue has become short is told by the next
+ * call that the loop makes, at a tick at the latest.
  *
  * Nothing that answers is answered, and what answers is hardly longer than
  * what it answers, so no peer can make a storm.
@@ -153,10 +155,6 @@ static void send_queued(struct cmux *mux, uint8_t dlci)
 
 	mux->last_dlci = dlci;
 	cmux_send_command(mux, dlci, CMUX_UIH, info, len);
-	if (dlc->queue.is_long && dlc->queue.len <= CMUX_QUEUE_LOW) {
-		dlc->queue.is_long = false;
-		tell(mux, dlci, CMUX_WRITABLE);
-	}
 }
 
 static bool may_send(const struct cmux *mux)
@@ -165,17 +163,29 @@ static bool may_send(const struct cmux *mux)
 		(!mux->handlers.has_room || mux->handlers.has_room(mux->handlers.arg));
 }
 
-/* Events may queue more: then the loop goes on, and does not nest. */
 void cmux_pump(struct cmux *mux)
 {
 	uint8_t dlci;
 
-	if (mux->is_pumping)
-		return;
-	mux->is_pumping = true;
 	while (may_send(mux) && (dlci = find_ready(mux)) != 0)
 		send_queued(mux, dlci);
-	mux->is_pumping = false;
+}
+
+static bool is_short_again(const struct cmux_queue *queue)
+{
+	return queue->is_long && queue->len <= CMUX_QUEUE_LOW;
+}
+
+static void tell_writable(struct cmux *mux)
+{
+	for (uint8_t dlci = 1; dlci <= CMUX_DLCI_MAX; dlci++) {
+		struct cmux_queue *queue = &mux->dlcs[dlci].queue;
+
+		if (!is_short_again(queue))
+			continue;
+		queue->is_long = false;
+		tell(mux, dlci, CMUX_WRITABLE);
+	}
 }
 
 /* ---- DLCs ------------------------------------------------------------------------ */
@@ -408,6 +418,7 @@ size_t cmux_input(struct cmux *mux, const uint8_t *bytes, size_t len)
 		n += cmux_decoder_put(&mux->decoder, bytes + n, len - n);
 		take_frames(mux);
 	}
+	tell_writable(mux);
 	if (mux->is_running)
 		return n;
 	/* The last frame may have stood in what came before and looked like noise. */
@@ -501,6 +512,7 @@ void cmux_expire(struct cmux *mux)
 	for (uint8_t dlci = 0; dlci <= CMUX_DLCI_MAX; dlci++)
 		expire_link(mux, dlci);
 	expire_control(mux);
+	tell_writable(mux);
 	if (is_waiting(mux))
 		tick(mux);
 }
@@ -588,6 +600,11 @@ int cmux_write(struct cmux *mux, uint8_t dlci, const void *bytes, size_t len)
 	queue_put(queue, bytes, len);
 	cmux_pump(mux);
 	queue->is_long |= queue->len > CMUX_QUEUE_LOW;
+	/* Whoever it is that writes is in the middle of something: told later. */
+	for (uint8_t i = 1; i <= CMUX_DLCI_MAX; i++) {
+		if (is_short_again(&mux->dlcs[i].queue))
+			tick(mux);
+	}
 	return 0;
 }
 
@@ -615,6 +632,7 @@ void cmux_probe(struct cmux *mux)
 void cmux_flush(struct cmux *mux)
 {
 	cmux_pump(mux);
+	tell_writable(mux);
 }
 
 bool cmux_is_open(const struct cmux *mux, uint8_t dlci)

@@ -54,7 +54,7 @@ enum cmux_event {
 	CMUX_CLOSED,	   /* by either side, DISC, DM, CLD */
 	CMUX_SIGNALS,	   /* the peer's have changed */
 	CMUX_CARRIER_LOST, /* CMUX_DV has gone, told after CMUX_SIGNALS */
-	CMUX_WRITABLE,	   /* what had to wait has come down to CMUX_QUEUE_LOW */
+	CMUX_WRITABLE,	   /* what had to wait is down to CMUX_QUEUE_LOW */
 	CMUX_EVENT_COUNT,
 };
 
@@ -124,7 +124,7 @@ void cmux_shut_down(struct cmux *mux);
 /*
  * Queues all of the bytes or none, for frames of at most N1. Returns 0;
  * -ENOTCONN: the DLC is not open; -ENOBUFS: they do not fit, and CMUX_WRITABLE
- * tells when more do.
+ * tells when more do. Calls no handler but `write`, `has_room` and `arm`.
  */
 int cmux_write(struct cmux *mux, uint8_t dlci, const void *bytes, size_t len);
 

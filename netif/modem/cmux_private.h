@@ -43,9 +43,8 @@ struct cmux_dlc {
 struct cmux {
 	struct cmux_config config;
 	struct cmux_handlers handlers;
-	bool is_running; /* the line is ours */
-	bool is_ticking; /* cmux_expire() will be called */
-	bool is_pumping;
+	bool is_running;   /* the line is ours */
+	bool is_ticking;   /* cmux_expire() will be called */
 	bool is_held;	   /* the peer takes no data at all: FCoff */
 	uint8_t last_dlci; /* had its turn */
 	struct cmux_wait shutdown, probe;

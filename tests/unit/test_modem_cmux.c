@@ -680,6 +680,25 @@ START_TEST(queue_that_has_become_short_is_told)
 }
 END_TEST
 
+/* Who writes may be in the middle of a frame of its own. */
+START_TEST(write_is_not_interrupted_by_events)
+{
+	static const uint8_t bytes[CMUX_QUEUE_LOW + 1];
+
+	limit_room(&host, (struct cmux_config){ .role = CMUX_INITIATOR });
+	join();
+	host.room = 0;
+	ck_assert_int_eq(cmux_write(host.mux, 2, bytes, sizeof(bytes)), 0);
+	host.room = 1000;
+	ck_assert_int_eq(cmux_write(host.mux, 1, "AT\r", 3), 0);
+	ck_assert_uint_eq(cmux_pending(host.mux, 2), 0);
+	ck_assert_str_eq(host.events, "");
+	pass_ms(100);
+	ck_assert_str_eq(host.events, "2 writable|");
+	ck_assert(!host.is_armed);
+}
+END_TEST
+
 START_TEST(all_dlcs_stop_and_go_on_command)
 {
 	join();
@@ -812,6 +831,7 @@ int main(void)
 	tcase_add_loop_test(tc, data_are_cut_at_n1, 0, COUNT(sizes));
 	tcase_add_test(tc, stopped_dlc_waits_in_a_bounded_queue);
 	tcase_add_test(tc, queue_that_has_become_short_is_told);
+	tcase_add_test(tc, write_is_not_interrupted_by_events);
 	tcase_add_test(tc, all_dlcs_stop_and_go_on_command);
 	tcase_add_test(tc, busy_dlc_does_not_starve_another);
 	tcase_add_test(tc, write_as_soon_as_writable_is_in_order);
