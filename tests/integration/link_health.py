@@ -10,11 +10,13 @@ where the table of states has minutes.
 import errno
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
 
 import fakedns
+import harness
 import runner
 import usock
 from harness import StackCase, Tun, eventually, ip
@@ -22,7 +24,7 @@ from modem_support import HOST, ModemCase, fast_environment
 
 LINK_DEGRADED = 7
 NAME_SERVER = "10.0.2.3"
-REASON_SIM_MISSING, REASON_NO_DATA, REASON_IDLE = 9, 23, 24
+REASON_SIM_MISSING, REASON_BARRED, REASON_NO_DATA, REASON_IDLE = 9, 15, 23, 24
 
 
 class Caller:
@@ -256,6 +258,27 @@ class Refused(_Watched, ModemCase):
         self.passes_data()
 
 
+class Barred(_Watched, ModemCase):
+    """The network denies registration: three times three minutes, then it is final."""
+
+    speed = 40
+
+    def prepare(self):
+        self.modem.do("registration denied")
+
+    def test_is_given_up_and_tried_again_when_asked(self):
+        eventually(lambda: self.link().is_refused, 60, "given up")
+        link = self.link()
+        self.assertEqual((link.state, link.reason), (usock.LINK_DOWN, REASON_BARRED))
+        self.assertRegex(link.cause.decode(), "^refused 3 times: ")
+        self.assertEqual(self.modem.counts()[0], 0)
+        self.modem.do("registration home")
+        subprocess.run([harness.program("usocketctl"), "link", "up", "wan"], check=True,
+                       env=harness.child_env(USOCKETD_SOCKET=self.daemon.socket))
+        self.wait_up()
+        self.passes_data()
+
+
 class PowerScript(_Watched, ModemCase):
     """A modem that hears nothing any more, not even that it is to restart."""
 
@@ -266,10 +289,12 @@ class PowerScript(_Watched, ModemCase):
         self.script = os.path.join(self.modem.folder, "power")
         with open(self.script, "w") as f:
             f.write(f"""#!{sys.executable} -S
-import socket, sys
+import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.sendto(b"power cycle", {self.modem.path!r})
-print("power of", *sys.argv[1:])
+print("power of", *sys.argv[1:], flush=True)
+# A sanitizer that is preloaded into the daemon would count Python's leaks.
+os._exit(0)
 """)
         os.chmod(self.script, 0o755)
         self.keys = {"power_script": self.script}
