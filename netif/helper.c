@@ -64,6 +64,7 @@ void helper_init(struct helper *helper, const struct helper_params *params)
 	helper->params.program = helper->program;
 	helper->pidfd = -1;
 	helper->messages = -1;
+	helper->packets = -1;
 }
 
 /* ---- the end of a process ---------------------------------------------------- */
@@ -79,6 +80,14 @@ static void close_messages(struct helper *helper)
 	if (helper->messages >= 0)
 		close(helper->messages);
 	helper->messages = -1;
+}
+
+static void close_packets(struct helper *helper)
+{
+	int fd = helper_take_packets(helper);
+
+	if (fd >= 0)
+		close(fd);
 }
 
 static void forget_process(struct helper *helper)
@@ -125,8 +134,7 @@ static void kill_process(struct helper *helper)
 /* The last thing its caller does: the driver may stop or restart the helper. */
 static void lose(struct helper *helper, const char *cause)
 {
-	close_messages(helper);
-	kill_process(helper);
+	helper_kill(helper);
 	helper->params.handlers->lost(helper, cause, helper->params.arg);
 }
 
@@ -408,7 +416,7 @@ static int start_process(struct helper *helper, int packets[2], int messages[2])
 	return 0;
 }
 
-int helper_start(struct helper *helper, int *packets)
+int helper_start(struct helper *helper)
 {
 	int packet_pair[2], message_pair[2];
 	int error;
@@ -433,12 +441,21 @@ int helper_start(struct helper *helper, int *packets)
 		helper_kill(helper);
 		return error;
 	}
-	*packets = packet_pair[0];
+	helper->packets = packet_pair[0];
 	return 0;
+}
+
+int helper_take_packets(struct helper *helper)
+{
+	int fd = helper->packets;
+
+	helper->packets = -1;
+	return fd;
 }
 
 void helper_kill(struct helper *helper)
 {
+	close_packets(helper);
 	close_messages(helper);
 	kill_process(helper);
 }
@@ -457,6 +474,7 @@ static bool await_end(struct helper *helper, int timeout_ms)
 
 void helper_fini(struct helper *helper)
 {
+	close_packets(helper);
 	close_messages(helper);
 	if (helper->pidfd < 0)
 		return;

@@ -46,6 +46,7 @@ struct helper {
 	pid_t pid;    /* 0: no process */
 	int pidfd;    /* -1: no process */
 	int messages; /* our end; -1: none */
+	int packets;  /* our end, until it is taken; -1: none */
 	struct event *exited, *readable, *ping;
 	uint32_t sequence; /* of the latest ping */
 	bool is_answered;  /* its pong has come */
@@ -59,10 +60,12 @@ void helper_init(struct helper *helper, const struct helper_params *params);
 void helper_path(const struct helper *helper, char *path, size_t size);
 
 /*
- * Starts the process. *@packets becomes the caller's end of the packet pair.
- * Returns 0; -EBUSY while the last process has not gone yet; or -errno.
+ * Starts the process. Returns 0; -EBUSY while the last process has not gone yet; or -errno.
  */
-int helper_start(struct helper *helper, int *packets);
+int helper_start(struct helper *helper);
+
+/* Our end of the packet pair, which becomes the caller's; -1: taken, or none. */
+int helper_take_packets(struct helper *helper);
 
 /* Why it failed, as far as it says so. */
 enum table_link_reason helper_reason(const ush_HelperFailed *failed);
@@ -75,8 +78,8 @@ void helper_kill(struct helper *helper);
 
 /*
  * Closes the pair, so that the process ends by itself, waits a moment for
- * that, kills it otherwise, and reaps it. The caller has closed its end of the
- * packet pair. Frees what the helper holds.
+ * that, kills it otherwise, and reaps it. Frees what the helper holds; packets
+ * that were taken have been closed before.
  */
 void helper_fini(struct helper *helper);
 

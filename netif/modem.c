@@ -41,7 +41,7 @@ static void take_address(struct address *a, const ush_HelperAddress *from)
 /* The first time, or when the peer has negotiated anew. */
 static bool is_sensible(const struct link *link, const struct link_parameters *p)
 {
-	bool is_first = modem_of(link)->packets >= 0;
+	bool is_first = modem_of(link)->helper.packets >= 0;
 
 	if (p->address4.family != ADDRESS_IPV4 && !p->asks_routers)
 		return false;
@@ -52,7 +52,6 @@ static void on_ready(struct link *link, const ush_HelperReady *ready)
 {
 	struct modem *modem = modem_of(link);
 	struct link_parameters p = { .mtu = ready->mtu };
-	int fd = modem->packets;
 
 	take_address(&p.address4, &ready->address4);
 	take_address(&p.gateway4, &ready->gateway4);
@@ -71,8 +70,7 @@ static void on_ready(struct link *link, const ush_HelperReady *ready)
 	/* The same the next time, so that IPv6 addresses stay what they were. */
 	if (ready->interface_id)
 		modem->bearer.interface_id = ready->interface_id;
-	modem->packets = -1;
-	link_ready(link, fd, &p);
+	link_ready(link, helper_take_packets(&modem->helper), &p);
 }
 
 static void on_state(struct link *link, const ush_HelperState *state)
@@ -300,7 +298,6 @@ static void modem_init_(struct link *link)
 	modem_set_defaults(modem);
 	tell_bearer(link);
 	helper_init(&modem->helper, &params);
-	modem->packets = -1;
 	modem->is_pin_tried = false;
 }
 
@@ -315,7 +312,7 @@ static void modem_open(struct link *link)
 			modem->modem.device);
 		return;
 	}
-	error = helper_start(&modem->helper, &modem->packets);
+	error = helper_start(&modem->helper);
 	if (error) {
 		helper_path(&modem->helper, path, sizeof(path));
 		link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", path, strerror(-error));
@@ -327,27 +324,14 @@ static void modem_open(struct link *link)
 			strerror(-error));
 }
 
-static void close_packets(struct modem *modem)
-{
-	if (modem->packets >= 0)
-		close(modem->packets);
-	modem->packets = -1;
-}
-
 static void modem_close(struct link *link)
 {
-	struct modem *modem = modem_of(link);
-
-	close_packets(modem);
-	helper_kill(&modem->helper);
+	helper_kill(&modem_of(link)->helper);
 }
 
 static void modem_fini(struct link *link)
 {
-	struct modem *modem = modem_of(link);
-
-	close_packets(modem);
-	helper_fini(&modem->helper);
+	helper_fini(&modem_of(link)->helper);
 }
 
 static int modem_at(struct link *link, const char *command)

@@ -23,7 +23,6 @@ struct modem {
 	struct pdp_type type;
 	ush_HelperInit inits[MODEM_INITS_MAX];
 	unsigned int n_inits;
-	int packets;   /* until the link is ready; -1: none */
 	bool has_auth; /* the key was given */
 	bool has_signal_interval;
 	bool is_pin_tried;

@@ -34,7 +34,6 @@ struct slirp {
 	struct helper helper;
 	ush_HelperForward forwards[FORWARDS_MAX];
 	unsigned int n_forwards;
-	int packets; /* until the link is ready; -1: none */
 };
 
 static struct slirp *slirp_of(const struct link *link)
@@ -178,14 +177,12 @@ static void on_ready(struct link *link, const ush_HelperReady *ready)
 {
 	struct slirp *slirp = slirp_of(link);
 	struct link_parameters p;
-	int fd = slirp->packets;
 
 	if (!take_ready(&p, ready)) {
 		link_fail(link, TABLE_REASON_HELPER, "the helper reports impossible addresses");
 		return;
 	}
-	slirp->packets = -1;
-	link_ready(link, fd, &p);
+	link_ready(link, helper_take_packets(&slirp->helper), &p);
 }
 
 static void on_event(struct helper *helper, const ush_HelperEvent *event, void *arg)
@@ -250,7 +247,6 @@ static void slirp_init_(struct link *link)
 	};
 
 	helper_init(&slirp->helper, &params);
-	slirp->packets = -1;
 }
 
 static void slirp_open(struct link *link)
@@ -259,7 +255,7 @@ static void slirp_open(struct link *link)
 	char path[512];
 	int error;
 
-	error = helper_start(&slirp->helper, &slirp->packets);
+	error = helper_start(&slirp->helper);
 	if (error) {
 		helper_path(&slirp->helper, path, sizeof(path));
 		link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", path, strerror(-error));
@@ -274,27 +270,14 @@ static void slirp_open(struct link *link)
 	link_progress(link, TABLE_LINK_NEGOTIATING, "helper started");
 }
 
-static void close_packets(struct slirp *slirp)
-{
-	if (slirp->packets >= 0)
-		close(slirp->packets);
-	slirp->packets = -1;
-}
-
 static void slirp_close(struct link *link)
 {
-	struct slirp *slirp = slirp_of(link);
-
-	close_packets(slirp);
-	helper_kill(&slirp->helper);
+	helper_kill(&slirp_of(link)->helper);
 }
 
 static void slirp_fini(struct link *link)
 {
-	struct slirp *slirp = slirp_of(link);
-
-	close_packets(slirp);
-	helper_fini(&slirp->helper);
+	helper_fini(&slirp_of(link)->helper);
 }
 
 static int slirp_pid(const struct link *link)

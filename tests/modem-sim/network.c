@@ -231,11 +231,12 @@ static void send_in_frame(struct network *network, const void *packet, size_t le
 static int start_slirp(struct network *network, const char *device)
 {
 	ush_HelperCommand command = ush_HelperCommand_init_zero;
-	int error = helper_start(&network->helper, &network->packets);
+	int error = helper_start(&network->helper);
 
 	(void)device;
 	if (error)
 		return error;
+	network->packets = helper_take_packets(&network->helper);
 	command.which_body = ush_HelperCommand_start_tag;
 	strcpy(command.body.start.link, "sim");
 	command.body.start.mtu = MTU;

@@ -123,14 +123,13 @@ static const struct {
 
 static char dir[] = "/tmp/test_helper.XXXXXX";
 static struct helper helper;
-static int packets;
 static int n_ready, n_failed_events, n_lost;
 static char cause[128];
 
 static void on_event(struct helper *h, const ush_HelperEvent *event, void *arg)
 {
 	ck_assert_ptr_eq(h, &helper);
-	ck_assert_ptr_eq(arg, &packets);
+	ck_assert_ptr_eq(arg, cause);
 	if (event->which_body == ush_HelperEvent_ready_tag)
 		n_ready++;
 	else
@@ -140,7 +139,7 @@ static void on_event(struct helper *h, const ush_HelperEvent *event, void *arg)
 static void on_lost(struct helper *h, const char *why, void *arg)
 {
 	ck_assert_ptr_eq(h, &helper);
-	ck_assert_ptr_eq(arg, &packets);
+	ck_assert_ptr_eq(arg, cause);
 	n_lost++;
 	snprintf(cause, sizeof(cause), "%s", why);
 }
@@ -183,7 +182,6 @@ static void setup(void)
 
 static void teardown(void)
 {
-	close(packets);
 	helper_fini(&helper);
 	/* No child is left, not even a dead one. */
 	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
@@ -201,12 +199,12 @@ static void start_with(const char *program, uint32_t ping_interval_ms)
 		.base = base,
 		.program = program,
 		.handlers = &handlers,
-		.arg = &packets,
+		.arg = cause,
 		.ping_interval_ms = ping_interval_ms,
 	};
 
 	helper_init(&helper, &params);
-	ck_assert_int_eq(helper_start(&helper, &packets), 0);
+	ck_assert_int_eq(helper_start(&helper), 0);
 	ck_assert_int_gt(helper.pid, 0);
 }
 
@@ -282,10 +280,9 @@ START_TEST(helper_that_is_killed_is_lost_once_and_starts_again)
 	ck_assert(run_until(is_ready, NULL, 5000));
 	kill(helper.pid, SIGKILL);
 	ck_assert(run_until(is_lost, NULL, 5000));
-	close(packets);
 	ck_assert(run_until(is_gone, NULL, 5000));
 	n_ready = 0;
-	ck_assert_int_eq(helper_start(&helper, &packets), 0);
+	ck_assert_int_eq(helper_start(&helper), 0);
 	ck_assert(run_until(is_ready, NULL, 5000));
 	ck_assert_int_eq(n_lost, 1);
 }
@@ -318,13 +315,12 @@ START_TEST(helper_not_there_is_an_error)
 		.base = base,
 		.program = "missing",
 		.handlers = &handlers,
-		.arg = &packets,
+		.arg = cause,
 		.ping_interval_ms = 300,
 	};
 
-	packets = -1;
 	helper_init(&helper, &params);
-	ck_assert_int_eq(helper_start(&helper, &packets), -ENOENT);
+	ck_assert_int_eq(helper_start(&helper), -ENOENT);
 	ck_assert_int_eq(helper.pid, 0);
 }
 END_TEST
@@ -336,8 +332,6 @@ START_TEST(helper_fini_lets_a_good_one_end)
 	start("good");
 	ck_assert(run_until(is_ready, NULL, 5000));
 	start_ns = stack_now_ns();
-	close(packets);
-	packets = -1;
 	helper_fini(&helper);
 	ck_assert_uint_lt(stack_now_ns() - start_ns, 2000000000);
 	ck_assert_int_eq(helper.pid, 0);
