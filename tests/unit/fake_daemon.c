@@ -727,6 +727,7 @@ void fake_set_link(struct fake_daemon *f, uint32_t index, enum table_link_state 
 
 	snprintf(link.name, sizeof(link.name), "link%u", index);
 	strcpy(link.driver, "fake");
+	link.dials_on_demand = f->links_dial;
 	if (*ip4) {
 		ck_assert_int_eq(address_parse_ip(&link.address4, ip4), 0);
 		link.address4.port = 24;

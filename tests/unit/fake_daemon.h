@@ -90,6 +90,7 @@ struct fake_daemon {
 	atomic_uint n_requests;
 	atomic_uint n_attached;
 	usp_Request last;
+	bool links_dial; /* those that are set from then on: on demand */
 };
 
 /* Starts one, and points the library at it. Fails the test if it cannot. */

@@ -228,6 +228,20 @@ START_TEST(send_waits_for_link_if_asked)
 }
 END_TEST
 
+/* The daemon keeps it until the link is there. */
+START_TEST(send_on_demand_is_handed_over)
+{
+	struct sockaddr_in to = ipv4("192.0.2.7", 9);
+	int fd = new_dgram(AF_INET);
+
+	fake->links_dial = true;
+	fake_set_link(fake, 0, TABLE_LINK_DOWN, "10.0.0.2", "");
+	ck_assert_int_eq(usocket_sendto(fd, "x", 1, 0, ADDRESS(to)), 1);
+	/* Who waits for a link waits. */
+	ck_fails(usocket_wait_link(50), ETIMEDOUT);
+}
+END_TEST
+
 START_TEST(wait_link_waits)
 {
 	struct later later;
@@ -435,6 +449,7 @@ int main(void)
 	tcase_add_loop_test(tc, send_without_link_fails_at_once, 0,
 		sizeof(reaches) / sizeof(reaches[0]));
 	tcase_add_loop_test(tc, send_waits_for_link_if_asked, 0, 2);
+	tcase_add_test(tc, send_on_demand_is_handed_over);
 	tcase_add_test(tc, wait_link_waits);
 	tcase_add_test(tc, wait_link_ends_with_daemon);
 	tcase_add_test(tc, recvfrom_gives_source_and_cuts);
