@@ -112,7 +112,7 @@ class Families(SimCase):
 
     def family(self, name, *options):
         self.modem, self.port = self.start("--family", name, *options)
-        self.expect("ATE0", "OK")
+        self.assertEqual(self.port.ask("ATE0")[-1], "OK")
 
     def test_generic(self):
         self.family("generic", *self.PIN)
@@ -425,8 +425,17 @@ class Faults(SimCase):
 
     def test_unknown_command_is_an_error(self):
         for command in ("nonsense", "sim nowhere", "fault AT", "plug maybe", "pdp x25"):
-            with self.assertRaises(ValueError):
+            with self.assertRaisesRegex(ValueError, "there is no|it is"):
                 self.modem.tell(command)
+
+    def test_unknown_option_is_told(self):
+        for options, told in ((["--nonsense"], "there is no option --nonsense"),
+                              (["--rate", "fast"], 'it is --rate BITS_PER_S, not "fast"'),
+                              (["--start", "data,nowhere"], "it is --start")):
+            done = subprocess.run([harness.program("modem-sim"), *options, "tty"],
+                                  env=harness.child_env(), capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(told, done.stderr)
 
 
 class OnUsb(SimCase):

@@ -266,27 +266,25 @@ static const struct row {
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static int set(struct modem *modem, const struct row *row, const char *args)
+static const struct row *find_row(const char *name)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		if (strcmp(name, rows[i].name) == 0)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static int run_row(struct modem *modem, const struct row *row, const char *args)
 {
 	bool is_on = strcmp(args, "on") == 0;
 
+	if (row->run)
+		return row->run(modem, args);
 	if (!is_on && strcmp(args, "off") != 0)
 		return -1;
 	row->set(modem, is_on);
 	return 0;
-}
-
-static int run(struct modem *modem, char *text)
-{
-	char *args = text + strcspn(text, " ");
-
-	if (*args)
-		*args++ = '\0';
-	for (size_t i = 0; i < N_ROWS; i++) {
-		if (strcmp(text, rows[i].name) == 0)
-			return rows[i].run ? rows[i].run(modem, args) : set(modem, &rows[i], args);
-	}
-	return -1;
 }
 
 /* Words in pairs, the first two of which will always be these. */
@@ -306,6 +304,23 @@ static void put_counts(const struct modem *modem, char *text, size_t size)
 		received->dropped);
 }
 
+static void run(struct modem *modem, char *text, char *reply, size_t size)
+{
+	char *args = text + strcspn(text, " ");
+	const struct row *row;
+
+	if (*args)
+		*args++ = '\0';
+	row = find_row(text);
+	if (!row)
+		snprintf(reply, size, "error: there is no command \"%.40s\"", text);
+	else if (run_row(modem, row, args) != 0)
+		snprintf(reply, size, "error: it is %s %s, not \"%.40s\"", row->name, row->args,
+			args);
+	else
+		put_counts(modem, reply, size);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *control = arg;
@@ -319,13 +334,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (n < 0)
 		return;
 	text[n] = '\0';
-	if (run(control->modem, text) == 0)
-		put_counts(control->modem, reply, sizeof(reply));
-	else
-		snprintf(reply, sizeof(reply), "error: no such command, or not with that");
-	/* Who has no address wants no answer. */
+	run(control->modem, text, reply, sizeof(reply));
+	/* Who has no address wants no answer; who does not read it is not waited for. */
 	if (from_len > sizeof(from.sun_family) &&
-		sendto(fd, reply, strlen(reply), 0, (struct sockaddr *)&from, from_len) < 0)
+		sendto(fd, reply, strlen(reply), MSG_DONTWAIT, (struct sockaddr *)&from,
+			from_len) < 0)
 		perror("modem-sim: control socket");
 }
 

@@ -195,19 +195,30 @@ static const struct option_row {
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
-/* Returns how many words the option took, or -1. */
-static int take_option(struct options *options, const char *name, const char *value)
+static const struct option_row *find_row(const char *name)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
-		if (strcmp(rows[i].name, name) != 0)
-			continue;
-		if (rows[i].value && !value)
-			return -1;
-		if (rows[i].take((char *)options + rows[i].field, value) != 0)
-			return -1;
-		return rows[i].value ? 2 : 1;
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
 	}
-	return -1;
+	return NULL;
+}
+
+/* Returns how many words the option took, or -1 with a message on stderr. */
+static int take_option(struct options *options, const char *name, const char *value)
+{
+	const struct option_row *row = find_row(name);
+
+	if (!row) {
+		fprintf(stderr, "modem-sim: there is no option --%s\n", name);
+		return -1;
+	}
+	if ((row->value && !value) || row->take((char *)options + row->field, value) != 0) {
+		fprintf(stderr, "modem-sim: it is --%s %s, not \"%s\"\n", name, row->value,
+			value ? value : "");
+		return -1;
+	}
+	return row->value ? 2 : 1;
 }
 
 int options_take(struct options *options, int argc, char **argv)
@@ -233,7 +244,7 @@ int options_take(struct options *options, int argc, char **argv)
 		else if (!options->device)
 			options->device = argv[i];
 		else
-			return -1;
+			n = -1;
 		if (n < 0)
 			return -1;
 	}
