@@ -185,6 +185,8 @@ static void print_next_try(FILE *out, const struct usocket_link_info *link)
 		return;
 	if (link->is_refused)
 		fprintf(out, LINE "not before something changes: refused\n", "next try");
+	else if (link->reason == USOCKET_REASON_IDLE)
+		fprintf(out, LINE "when a program needs it\n", "next try");
 	else if (link->retry_ns)
 		fprintf(out, LINE "in %s: %s\n", "next try", text_duration(left, retry_ms(link)),
 			usocket_link_step_name(link->step));
