@@ -168,6 +168,11 @@ static void on_ppp_up(const struct pppline_addresses *a, void *arg)
 	call->handlers.event(&event, call->handlers.arg);
 }
 
+static void on_ppp_trace(const char *text, bool is_sent, void *arg)
+{
+	call_say(arg, LOG_LEVEL_DEBUG, "PPP %s %s", is_sent ? ">" : "<", text);
+}
+
 static void on_ppp_down(enum pppline_end how, void *arg)
 {
 	static const struct {
@@ -205,6 +210,7 @@ void call_enter_negotiate(struct call *call)
 		.output = on_ppp_output,
 		.packet = on_ppp_packet,
 		.up = on_ppp_up,
+		.trace = on_ppp_trace,
 		.down = on_ppp_down,
 		.arg = call,
 	};

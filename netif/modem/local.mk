@@ -60,6 +60,8 @@ libmodem_la_SOURCES = \
 	netif/modem/hdlc.h \
 	netif/modem/mask.c \
 	netif/modem/mask.h \
+	netif/modem/ppp_trace.c \
+	netif/modem/ppp_trace.h \
 	netif/modem/registration.c \
 	netif/modem/registration.h \
 	netif/modem/signal.c \

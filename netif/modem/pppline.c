@@ -32,6 +32,7 @@
 #include "netif/modem/guard.h"
 #include "netif/modem/hdlc.h"
 #include "netif/modem/ppp_port.h"
+#include "netif/modem/ppp_trace.h"
 
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
@@ -259,8 +260,11 @@ static void on_status(ppp_pcb *pcb, int error, void *arg)
 static u32_t on_output(ppp_pcb *pcb, const void *data, u32_t len, void *arg)
 {
 	struct pppline *line = arg;
+	char text[PPP_TRACE_MAX];
 
 	(void)pcb;
+	if (line->handlers.trace && ppp_trace_frame(text, data, len))
+		line->handlers.trace(text, true, line->handlers.arg);
 	line->handlers.output(data, len, line->handlers.arg);
 	return len;
 }
@@ -289,7 +293,10 @@ static bool is_unwanted(const struct pppline *line, uint16_t protocol)
 static void take_control(struct pppline *line, uint16_t protocol, uint8_t *packet, size_t len)
 {
 	uint8_t frame[HDLC_ENCODED_MAX(HDLC_FRAME_MAX)];
+	char text[PPP_TRACE_MAX];
 
+	if (line->handlers.trace && ppp_trace_packet(text, protocol, packet, len))
+		line->handlers.trace(text, false, line->handlers.arg);
 	if (guard_check(&line->guard, protocol, packet, &len, ppp_port_now_ms()) != GUARD_PASS)
 		return;
 	if (is_unwanted(line, protocol)) {

@@ -32,6 +32,8 @@ struct pppline_handlers {
 	void (*packet)(const void *packet, size_t len, void *arg);
 	/* A network protocol is up; again when another is, or has been agreed on anew. */
 	void (*up)(const struct pppline_addresses *addresses, void *arg);
+	/* A control frame, see ppp_trace.h; may be NULL. */
+	void (*trace)(const char *text, bool is_sent, void *arg);
 	/* Once; comes from the loop. */
 	void (*down)(enum pppline_end end, void *arg);
 	void *arg;
