@@ -232,20 +232,20 @@ class _Faults(ModemCase):
 
 def add_tests(case, faults):
     for fault in faults:
-        for n in range(RUNS):
-            def run(self, fault=fault):
-                self.run_fault(fault)
-            name = re.sub(r"\W+", "_", fault.title.lower())
-            suffix = f"_{n + 1}" if RUNS > 1 else ""
-            setattr(case, f"test_{name}{suffix}", deadline(120)(run))
+        def run(self, fault=fault):
+            self.run_fault(fault)
+        name = re.sub(r"\W+", "_", fault.title.lower())
+        setattr(case, f"test_{name}", deadline(120)(run))
 
 
 def add_cases():
+    """A class for each state and run: classes run side by side."""
     for state in HOLDS:
-        name = state.capitalize()
-        case = type(name, (_Faults,), {"state": state, "__module__": __name__})
-        add_tests(case, [f for f in FAULTS if ALL or f.title == QUICK[state]])
-        globals()[name] = case
+        for n in range(RUNS):
+            name = state.capitalize() + (f"{n + 1}" if RUNS > 1 else "")
+            case = type(name, (_Faults,), {"state": state, "__module__": __name__})
+            add_tests(case, [f for f in FAULTS if ALL or f.title == QUICK[state]])
+            globals()[name] = case
 
 
 add_cases()
