@@ -15,6 +15,8 @@ static int channel;
 static enum fake_answer on_request(struct fake_daemon *f, const usp_Request *request,
 	usp_Reply *reply, int *fd)
 {
+	bool has_channel = request->which_body == usp_Request_link_log_tag ||
+		request->which_body == usp_Request_link_at_tag;
 	int pair[2];
 
 	(void)f;
@@ -23,7 +25,7 @@ static enum fake_answer on_request(struct fake_daemon *f, const usp_Request *req
 		reply->which_body = usp_Reply_refusal_tag;
 		strcpy(reply->body.refusal.text, sentence);
 	}
-	if (answer == usp_STATUS_OK && (request->which_body == usp_Request_link_log_tag || request->which_body == usp_Request_link_at_tag)) {
+	if (answer == usp_STATUS_OK && has_channel) {
 		reply->status = usp_STATUS_STARTED;
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 		channel = pair[0];
