@@ -116,7 +116,7 @@ static void on_failed(struct link *link, const ush_HelperFailed *failed)
 	enum table_link_reason reason = helper_reason(failed);
 
 	if (reason == TABLE_REASON_DIAL || reason == TABLE_REASON_ADDRESS)
-		pdp_type_refused(&modem->type);
+		pdp_type_refused(&modem->type, failed->network_cause);
 	if (failed->is_final)
 		link_refuse(link, reason, failed->cause);
 	else
@@ -307,6 +307,8 @@ static void modem_open(struct link *link)
 	char path[512];
 	int error;
 
+	if (link->reason == TABLE_REASON_NO_DATA)
+		pdp_type_forget(&modem->type);
 	if (access(modem->modem.device, F_OK) != 0) {
 		link_fail(link, TABLE_REASON_DEVICE, "%s is not there: is the modem plugged in?",
 			modem->modem.device);

@@ -51,7 +51,7 @@ __attribute__((constructor)) static void load(void)
 	kernel_calls_find();
 	if (!exports_are_first())
 		say_and_exit("usocket-run: another preloaded library takes the calls of "
-			"sockets: it has to come after libusocket-preload.so\n");
+			     "sockets: it has to come after libusocket-preload.so\n");
 	if (places_load() < 0)
 		say_and_exit("usocket-run: bad prefix in " PLACES_DENY_ENV " or " PLACES_KERNEL_ENV "\n");
 	acknowledge();

@@ -130,6 +130,8 @@ static void end(struct call *call, enum table_link_reason reason, bool is_final,
 	event.body.failed.reason = (uint32_t)reason;
 	event.body.failed.is_final = is_final;
 	snprintf(event.body.failed.cause, sizeof(event.body.failed.cause), "%s", cause);
+	snprintf(event.body.failed.network_cause, sizeof(event.body.failed.network_cause), "%s",
+		call->network_cause);
 	call->handlers.event(&event, call->handlers.arg);
 }
 

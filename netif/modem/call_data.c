@@ -114,6 +114,7 @@ void call_on_why(struct call *call, const struct at_result *result)
 	if (line) {
 		line += strlen("+CEER:");
 		why = line + strspn(line, " ");
+		snprintf(call->network_cause, sizeof(call->network_cause), "%s", why);
 	}
 	snprintf(cause, sizeof(cause), "the call failed: %.30s (%.44s)", call->dial_result, why);
 	call_fail(call, call->dial_reason, cause);

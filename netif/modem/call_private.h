@@ -138,7 +138,7 @@ struct call {
 	uint32_t registering_ms;	  /* spent waiting for the network */
 	/* call_data.c */
 	struct pppline *ppp;
-	char dial_result[48];
+	char dial_result[48], network_cause[64];
 	enum table_link_reason dial_reason;
 	/* A person's command: 0: none. */
 	uint32_t user_sequence;

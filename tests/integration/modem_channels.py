@@ -312,14 +312,14 @@ class StrictNetwork(IPv6):
     def types(self):
         return [c.split('"')[1] for c in self.commands() if c.startswith("AT+CGDCONT=")]
 
-    def test_types_are_tried_and_what_was_granted_is_remembered(self):
+    def test_what_it_has_is_asked_for_and_remembered(self):
         self.wait_up(60)
         self.passes_data6()
-        self.assertEqual(self.types(), ["IPV4V6", "IP", "IPV6"])
+        self.assertEqual(self.types(), ["IPV4V6", "IPV6"])
         restarts = self.link().restarts
         self.modem.do("carrier")
         eventually(lambda: self.is_up() and self.link().restarts > restarts, 20, "up again")
-        self.assertEqual(self.types()[3:], ["IPV6"])
+        self.assertEqual(self.types()[2:], ["IPV6"])
 
 
 if __name__ == "__main__":
