@@ -560,6 +560,32 @@ static void call_names(void)
 	}
 }
 
+static void take_lines(int fd)
+{
+	struct usocket_link_line line;
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < 4; i++) {
+		if (usocket_link_next_line(fd, &line, sizeof(line)) == 1 &&
+			strnlen(line.text, sizeof(line.text)) == sizeof(line.text))
+			abort();
+	}
+	close(fd);
+}
+
+static void call_control(void)
+{
+	struct usocket_refusal why;
+
+	if (usocket_link_set("net0", "apn", "internet", 1, &why) < 0 &&
+		strnlen(why.text, sizeof(why.text)) == sizeof(why.text))
+		abort();
+	usocket_link_down("net0", NULL);
+	take_lines(usocket_link_log("net0", 1, &why));
+	take_lines(usocket_link_at("net0", "AT+CSQ", &why));
+}
+
 static void call_links(void)
 {
 	struct usocket_link_event event;
@@ -597,8 +623,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		call_datagram(groups & GROUP_OPTIONS);
 	if (groups & GROUP_NAMES)
 		call_names();
-	if (groups & GROUP_LINKS)
+	if (groups & GROUP_LINKS) {
 		call_links();
+		call_control();
+	}
 	end();
 	return 0;
 }
