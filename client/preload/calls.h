@@ -92,6 +92,10 @@
 		(unsigned int first, unsigned int last, int flags),                             \
 		(first, last, flags))                                                           \
 	X(void, closefrom, (int first), (first))                                                \
+	X(int, socketpair, (int domain, int type, int protocol, int ends[2]),                   \
+		(domain, type, protocol, ends))                                                 \
+	X(int, pipe, (int ends[2]), (ends))                                                     \
+	X(int, pipe2, (int ends[2], int flags), (ends, flags))                                  \
 	X(int, dup, (int fd), (fd))                                                             \
 	X(int, dup2, (int fd, int to), (fd, to))                                                \
 	X(int, dup3, (int fd, int to, int flags), (fd, to, flags))                              \

@@ -208,10 +208,24 @@ int preload_getsockopt(int fd, int level, int option, void *value, socklen_t *le
 	return r;
 }
 
+/*
+ * Programs set it on sockets that share no port and end if that fails (BIND's).
+ * Those that do share one are told by bind: EADDRINUSE.
+ */
+static int set_reuse_port(const void *value, socklen_t len)
+{
+	if (!value)
+		return linux_fail(EFAULT);
+	return len < sizeof(int) ? linux_fail(EINVAL) : 0;
+}
+
 int preload_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-	return kind_is_ours(kind_look(fd)) ? usocket_setsockopt(fd, level, option, value, len)
-					   : setsockopt(fd, level, option, value, len);
+	if (!kind_is_ours(kind_look(fd)))
+		return setsockopt(fd, level, option, value, len);
+	if (level == SOL_SOCKET && option == SO_REUSEPORT)
+		return set_reuse_port(value, len);
+	return usocket_setsockopt(fd, level, option, value, len);
 }
 
 int preload_shutdown(int fd, int how)

@@ -13,7 +13,7 @@
  * A TCP socket not known to be connected goes through libusocket until a call
  * has carried data. Datagrams have headers on the channel: always libusocket.
  *
- * SIGPIPE: the channel's own sends never raise it, as EPIPE there may turn out
+ * SIGPIPE: the channel's own sends do not raise it, as EPIPE there may turn out
  * to be another error here.
  */
 #include "client/preload/calls.h"
@@ -225,13 +225,25 @@ int preload_sendmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags
 	return done > 0 || n == 0 ? (int)done : -1;
 }
 
+/*
+ * write(2) stays what it is on a sound connection, as does read(2): sshd's
+ * children may make no other calls (seccomp). SIGPIPE then comes as it should,
+ * after the program's own shutdown.
+ */
+static bool is_written_by_kernel(int fd, enum kind kind)
+{
+	return !kind_is_ours(kind) || (kind == KIND_CONNECTED && kind_is_sound(fd));
+}
+
 ssize_t preload_write(int fd, const void *data, size_t len)
 {
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	enum kind kind = kind_of(fd);
 
-	return kind_is_ours(kind) ? send_ours(fd, kind, &message, 0, true) : write(fd, data, len);
+	if (is_written_by_kernel(fd, kind))
+		return write(fd, data, len);
+	return send_ours(fd, kind, &message, 0, true);
 }
 
 ssize_t preload_writev(int fd, const struct iovec *iov, int n)
@@ -239,7 +251,7 @@ ssize_t preload_writev(int fd, const struct iovec *iov, int n)
 	struct msghdr message = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
 	enum kind kind = kind_of(fd);
 
-	if (!kind_is_ours(kind) || n < 0 || n > IOV_MAX)
+	if (is_written_by_kernel(fd, kind) || n < 0 || n > IOV_MAX)
 		return writev(fd, iov, n);
 	return send_ours(fd, kind, &message, 0, true);
 }
@@ -418,6 +430,11 @@ ssize_t preload_read(int fd, void *buffer, size_t len)
 
 	if (!kind_is_ours(kind) || len == 0)
 		return read(fd, buffer, len);
+	if (kind == KIND_CONNECTED) {
+		r = read(fd, buffer, len);
+		if (is_final(r))
+			return r;
+	}
 	r = recv_parts(fd, kind, &iov, 1, &retry);
 	return retry ? read(fd, buffer, len) : r;
 }
@@ -430,6 +447,11 @@ ssize_t preload_readv(int fd, const struct iovec *iov, int n)
 
 	if (!kind_is_ours(kind) || n <= 0 || n > IOV_MAX)
 		return readv(fd, iov, n);
+	if (kind == KIND_CONNECTED) {
+		r = readv(fd, iov, n);
+		if (is_final(r))
+			return r;
+	}
 	r = recv_parts(fd, kind, iov, (size_t)n, &retry);
 	return retry ? readv(fd, iov, n) : r;
 }

@@ -52,6 +52,34 @@ void preload_closefrom(int first)
 	closefrom(first);
 }
 
+/*
+ * Of these it is known from the start what they are. A process that may make few
+ * calls from now on (seccomp) could not ask.
+ */
+static int note_others(int r, const int ends[2])
+{
+	if (r == 0) {
+		kind_note(ends[0], KIND_OTHER);
+		kind_note(ends[1], KIND_OTHER);
+	}
+	return r;
+}
+
+int preload_socketpair(int domain, int type, int protocol, int ends[2])
+{
+	return note_others(socketpair(domain, type, protocol, ends), ends);
+}
+
+int preload_pipe(int ends[2])
+{
+	return note_others(pipe(ends), ends);
+}
+
+int preload_pipe2(int ends[2], int flags)
+{
+	return note_others(pipe2(ends, flags), ends);
+}
+
 int preload_dup(int fd)
 {
 	return forget(dup(fd));

@@ -20,10 +20,18 @@
 
 #define EXIT_CANNOT_RUN 126
 
-static void say_and_exit(const char *text)
+static const char taken[] =
+	"usocket-run: another preloaded library takes the calls of sockets: it has to come "
+	"after libusocket-preload.so\n";
+
+static const char malformed[] =
+	"usocket-run: bad prefix in " PLACES_DENY_ENV " or " PLACES_KERNEL_ENV "\n";
+
+static _Noreturn void say_and_exit(const char *text)
 {
-	if (write(STDERR_FILENO, text, strlen(text)) >= 0)
-		_exit(EXIT_CANNOT_RUN);
+	ssize_t unused = write(STDERR_FILENO, text, strlen(text));
+
+	(void)unused;
 	_exit(EXIT_CANNOT_RUN);
 }
 
@@ -50,9 +58,8 @@ __attribute__((constructor)) static void load(void)
 {
 	kernel_calls_find();
 	if (!exports_are_first())
-		say_and_exit("usocket-run: another preloaded library takes the calls of "
-			     "sockets: it has to come after libusocket-preload.so\n");
+		say_and_exit(taken);
 	if (places_load() < 0)
-		say_and_exit("usocket-run: bad prefix in " PLACES_DENY_ENV " or " PLACES_KERNEL_ENV "\n");
+		say_and_exit(malformed);
 	acknowledge();
 }

@@ -54,13 +54,21 @@ static bool has_uncertain(const struct pollfd *fds, nfds_t n)
 	return false;
 }
 
+/* Whether what the kernel says of @fd is all there is to say. */
+static bool is_complete(int fd)
+{
+	enum kind kind = kind_of(fd);
+
+	return !kind_is_ours(kind) || (kind == KIND_CONNECTED && kind_is_sound(fd));
+}
+
 /* What the kernel's poll has found, corrected; may be less than before. */
 static int correct(struct pollfd *fds, nfds_t n, int n_ready)
 {
 	for (nfds_t i = 0; i < n; i++) {
 		short wanted = (short)(fds[i].events | POLLERR | POLLHUP | POLLNVAL);
 
-		if (!fds[i].revents || fds[i].fd < 0 || !kind_is_ours(kind_of(fds[i].fd)))
+		if (!fds[i].revents || fds[i].fd < 0 || is_complete(fds[i].fd))
 			continue;
 		fds[i].revents = usocket_adjust_events(fds[i].fd, fds[i].revents) & wanted;
 		if (!fds[i].revents)

@@ -6,7 +6,9 @@ import preload_calls
 import preload_holders
 import preload_programs
 import preload_run
+import preload_servers
 import runner
 
 if __name__ == "__main__":
-    runner.main(preload_calls, preload_holders, preload_programs, preload_run)
+    runner.main(preload_calls, preload_holders, preload_programs, preload_run,
+                preload_servers)

@@ -77,7 +77,11 @@ class Streams(PreloadCase):
             a, b = pair()
             fails(errno.EISCONN, a.connect, (KERNEL, 9))
             fails(errno.ENOPROTOOPT, a.getsockopt, socket.SOL_SOCKET, 9999)
-            fails(errno.ENOPROTOOPT, a.setsockopt, socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            fails(errno.ENOPROTOOPT, a.setsockopt, socket.IPPROTO_IP, 8, 1)
+            # Can be set; who then shares a port is told.
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            fails(errno.EADDRINUSE, s.bind, l.getsockname())
             """)
 
     @rows("B3", "B4", "B5", "L3")

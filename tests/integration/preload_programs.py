@@ -86,7 +86,8 @@ class Clients(PreloadCase):
         done = subprocess.run(
             [*usocket_run(), "openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile",
              certificate, "-connect", f"{Tun.KERNEL[4]}:{server.port}", "-ign_eof"],
-            env=self.environment(), input=b"GET /5 HTTP/1.0\r\n\r\n", capture_output=True, timeout=60)
+            env=self.environment(), input=b"GET /5 HTTP/1.0\r\n\r\n",
+            capture_output=True, timeout=60)
         self.assertTrue(done.stdout.endswith(b"xxxxx"), done)
         self.assert_came_from_the_stack(server)
 

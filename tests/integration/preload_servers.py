@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""Servers and network tools of every day over the stack; skipped where they are not installed."""
+
+import contextlib
+import os
+import socket
+import subprocess
+
+import fakedns
+import harness
+from harness import Tun
+from preload_support import PreloadCase, needs, usocket_run
+from runner import deadline
+
+NGINX = """
+daemon off; master_process on; worker_processes 4; pid {folder}/nginx.pid;
+error_log stderr; user root;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen {port};
+        location / {{ root {folder}; }}
+        location /behind/ {{ proxy_pass http://127.0.0.1:{behind}/; }}
+    }}
+}}
+"""
+
+
+class ServerCase(PreloadCase):
+    def ask(self, port, data, wanted=None):
+        """Sends @data from the kernel's side; the answer, to its end or up to @wanted."""
+        s = self.connect_until_served(port)
+        s.sendall(data)
+        text = b""
+        while wanted is None or wanted not in text:
+            part = s.recv(1 << 16)
+            if not part:
+                break
+            text += part
+        return text
+
+    def get(self, port, path):
+        return self.ask(port, b"GET %s HTTP/1.0\r\nHost: x\r\n\r\n" % path)
+
+
+@deadline(120)
+class Tools(ServerCase):
+    @needs("nc")
+    def test_nc(self):
+        listener = self.kernel_listener()
+        nc = subprocess.Popen([*usocket_run(), "nc", "-N", Tun.KERNEL[4],
+                               str(listener.getsockname()[1])],
+                              env=self.environment(), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)
+        conn = self.accept_kernel(listener)
+        self.assertEqual(conn.getpeername()[0], Tun.STACK[4])
+        conn.sendall(b"to nc")
+        conn.shutdown(socket.SHUT_WR)
+        said, _ = nc.communicate(b"from nc", 30)
+        self.assertEqual((said, conn.recv(100), nc.returncode), (b"to nc", b"from nc", 0))
+
+    @needs("nc")
+    def test_nc_datagrams(self):
+        peer = self.kernel_socket(socket.SOCK_DGRAM)
+        peer.bind((Tun.KERNEL[4], 0))
+        nc = subprocess.Popen([*usocket_run(), "nc", "-u", "-w", "20", Tun.KERNEL[4],
+                               str(peer.getsockname()[1])],
+                              env=self.environment(), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)
+        nc.stdin.write(b"ping")
+        nc.stdin.flush()
+        data, address = peer.recvfrom(100)
+        self.assertEqual((data, address[0]), (b"ping", Tun.STACK[4]))
+        peer.sendto(b"pong", address)
+        self.assertEqual(nc.stdout.read(4), b"pong")
+        nc.kill()
+        nc.communicate()
+
+    @needs("socat")
+    def test_socat_forks_for_each_connection(self):
+        port = self.free_port()
+        self.start("socat", f"TCP-LISTEN:{port},fork,reuseaddr", "EXEC:cat")
+        for n in range(4):
+            s = self.connect_until_served(port)
+            s.sendall(b"%d" % n)
+            s.shutdown(socket.SHUT_WR)
+            self.assertEqual(s.recv(10), b"%d" % n)
+            self.assertEqual(s.recv(10), b"")
+
+    @needs("dig")
+    def test_dig(self):
+        dns = fakedns.FakeDns(Tun.KERNEL[4])
+        self.addCleanup(dns.close)
+        dns.zone = {("peer.test", fakedns.A): ["192.0.2.5"]}
+        said = self.run_it("dig", f"@{Tun.KERNEL[4]}", "-p", dns.port, "+short", "peer.test", "A")
+        self.assertEqual(said, "192.0.2.5\n")
+        self.assertEqual(set(dns.askers), {Tun.STACK[4]})
+
+    @needs("busybox")
+    def test_busybox_wget(self):
+        server = self.page_server()
+        said = self.run_it("busybox", "wget", "-q", "-O", "-",
+                           f"http://{Tun.KERNEL[4]}:{server.port}/70")
+        self.assertEqual(said, "x" * 70)
+        self.assertEqual(server.peers, [Tun.STACK[4]])
+
+    @needs("iperf3")
+    def test_iperf3(self):
+        port = self.free_port()
+        self.start("iperf3", "-s", "-p", port)
+        self.connect_until_served(port).close()
+        for more in ([], ["-R"], ["-P", "8"], ["-P", "8", "-R"]):
+            done = self.eventually(lambda: self.iperf3_client(port, more), 20, "a free server")
+            self.assertIn("receiver", done)
+
+    def iperf3_client(self, port, more):
+        done = subprocess.run(["iperf3", "-c", Tun.STACK[4], "-p", str(port), "-n", "5M", *more],
+                              env=harness.child_env(), capture_output=True, text=True, timeout=60)
+        return done.stdout if done.returncode == 0 else None
+
+
+@deadline(120)
+class Daemons(ServerCase):
+    @needs("redis-server")
+    def test_redis(self):
+        port = self.free_port()
+        self.start("redis-server", "--port", port, "--bind", "0.0.0.0", "--protected-mode", "no",
+                   "--save", "", "--dir", self.folder)
+        self.assertEqual(self.ask(port, b"SET a 7\r\nINCR a\r\n", b":8\r\n"), b"+OK\r\n:8\r\n")
+        value = b"x" * 1000000
+        command = b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1000000\r\n%s\r\nGET b\r\n" % value
+        said = self.ask(port, command, value + b"\r\n")
+        self.assertEqual(said, b"+OK\r\n$1000000\r\n" + value + b"\r\n")
+
+    @needs("/usr/sbin/nginx")
+    def test_nginx_with_workers_that_are_killed(self):
+        harness.need_other_users()
+        port = self.free_port()
+        server = self.kernel_page_server_on_loopback()
+        config = os.path.join(self.folder, "nginx.conf")
+        with open(config, "w") as f:
+            f.write(NGINX.format(folder=self.folder, port=port, behind=server.port))
+        with open(os.path.join(self.folder, "index.html"), "w") as f:
+            f.write("from nginx")
+        process = self.start("/usr/sbin/nginx", "-c", config, "-p", self.folder)
+        for _ in range(3):
+            for _ in range(10):
+                self.assertTrue(self.get(port, b"/").endswith(b"from nginx"))
+            self.assertTrue(self.get(port, b"/behind/20").endswith(b"x" * 20))
+            worker = self.workers(process.pid)[0]
+            os.kill(worker, 9)
+            self.eventually(lambda: worker not in self.workers(process.pid) and
+                            len(self.workers(process.pid)) == 4)
+        process.terminate()
+        process.wait(20)
+
+    def kernel_page_server_on_loopback(self):
+        server = self.page_server()
+        # The same server, reached by the kernel's loopback.
+        forward = socket.create_server(("127.0.0.1", 0))
+        self.keep(forward)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    conn, _ = forward.accept()
+                    server.process_request(conn, conn.getpeername())
+        harness.Call(serve)
+        server.port = forward.getsockname()[1]
+        return server
+
+    @staticmethod
+    def workers(pid):
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            return [int(n) for n in f.read().split()]
+
+    @needs("/usr/sbin/mosquitto")
+    @needs("mosquitto_sub")
+    def test_mosquitto(self):
+        port = self.free_port()
+        config = os.path.join(self.folder, "mosquitto.conf")
+        with open(config, "w") as f:
+            f.write(f"listener {port} 0.0.0.0\nallow_anonymous true\nuser root\n")
+        self.start("/usr/sbin/mosquitto", "-c", config)
+        self.connect_until_served(port).close()
+        # The broker in the stack; one client in the kernel, one in the stack too.
+        sub = subprocess.Popen(["mosquitto_sub", "-h", Tun.STACK[4], "-p", str(port), "-t", "t",
+                                "-C", "1", "-W", "30"], env=harness.child_env(),
+                               stdout=subprocess.PIPE)
+
+        def published():
+            self.run_it("mosquitto_pub", "-h", Tun.STACK[4], "-p", port, "-t", "t", "-m", "hello")
+            return sub.poll() is not None
+        self.eventually(published, 20, "the message arrives")
+        said, _ = sub.communicate()
+        self.assertEqual(said, b"hello\n")
+
+
+@deadline(120)
+class Ssh(ServerCase):
+    """sshd hands its connection to a new image of itself."""
+
+    @needs("/usr/sbin/sshd")
+    def test_ssh_and_scp_both_ways(self):
+        harness.need_other_users()
+        os.makedirs("/run/sshd", exist_ok=True)
+        port = self.free_port()
+        key, host = (os.path.join(self.folder, n) for n in ("key", "host"))
+        for path in key, host:
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+        self.start("/usr/sbin/sshd", "-D", "-e", "-p", port, "-h", host, "-f", "/dev/null",
+                   "-o", f"AuthorizedKeysFile={key}.pub", "-o", "StrictModes=no",
+                   "-o", "Subsystem=sftp internal-sftp", "-o", "UsePAM=no",
+                   "-o", "PermitRootLogin=yes", "-o", "UseDNS=no")
+        self.connect_until_served(port).close()
+        options = ["-i", key, "-o", "StrictHostKeyChecking=no",
+                   "-o", "UserKnownHostsFile=/dev/null",
+                   "-o", "LogLevel=INFO", "-o", "BatchMode=yes", "-F", "/dev/null"]
+        # A kernel client.
+        said = subprocess.run(["ssh", *options, "-p", str(port), f"root@{Tun.STACK[4]}",
+                               "echo $SSH_CLIENT"], env=harness.child_env(),
+                              capture_output=True, text=True, timeout=60)
+        self.assertTrue(said.stdout.startswith(Tun.KERNEL[4]), said)
+        # A client in the stack.
+        source, target = (os.path.join(self.folder, n) for n in ("source", "target"))
+        with open(source, "wb") as f:
+            f.write(os.urandom(3000000))
+        self.run_it("scp", *options, "-P", port, source, f"root@{Tun.STACK[4]}:{target}")
+        with open(source, "rb") as a, open(target, "rb") as b:
+            self.assertEqual(a.read(), b.read())
