@@ -275,15 +275,15 @@ void call_watch(struct call *call)
 
 /* What ends a call that PPP may not know of yet. */
 static const struct call_end ends[] = {
-	{ "+CGEV: NW DETACH", TABLE_REASON_PEER, "the network has detached the modem" },
-	{ "+CPIN: NOT INSERTED", TABLE_REASON_SIM_MISSING, "the SIM was taken out" },
-	{ "+CPIN: NOT READY", TABLE_REASON_SIM_MISSING, "the SIM was taken out" },
-	{ "RDY", TABLE_REASON_DEVICE, "the modem has restarted by itself" },
-	{ "^SYSSTART", TABLE_REASON_DEVICE, "the modem has restarted by itself" },
+	{ "+CGEV: NW DETACH", TABLE_REASON_PEER, "the network has detached the modem", false },
+	{ "+CPIN: NOT INSERTED", TABLE_REASON_SIM_MISSING, "the SIM was taken out", true },
+	{ "+CPIN: NOT READY", TABLE_REASON_SIM_MISSING, "the SIM was taken out", true },
+	{ "RDY", TABLE_REASON_DEVICE, "the modem has restarted by itself", true },
+	{ "^SYSSTART", TABLE_REASON_DEVICE, "the modem has restarted by itself", true },
 };
 
 static const struct call_end deactivation = {
-	"+CGEV: NW", TABLE_REASON_PEER, "the network has deactivated the PDP context"
+	"+CGEV: NW", TABLE_REASON_PEER, "the network has deactivated the PDP context", false
 };
 
 /* +CGEV: NW PDN DEACT <cid>, or NW DEACT <type>,<address>[,<cid>] (TS 27.007 10.1.19). */
@@ -310,6 +310,11 @@ static const struct call_end *find_end(const char *line)
 	return NULL;
 }
 
+static bool is_setting_up(const struct call *call)
+{
+	return call->state > CALL_PIN && call->state < CALL_NEGOTIATE;
+}
+
 void call_on_unsolicited(struct call *call, const char *line)
 {
 	const struct call_end *end;
@@ -322,7 +327,7 @@ void call_on_unsolicited(struct call *call, const char *line)
 	end = find_end(line);
 	if (!end)
 		return;
-	if (call->state == CALL_UP) {
+	if (call->state == CALL_UP || (end->ends_setup && is_setting_up(call))) {
 		call_fail(call, end->reason, end->cause);
 	} else if (call->state == CALL_NEGOTIATE && !call->announced) {
 		call->announced = end;

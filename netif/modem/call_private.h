@@ -149,6 +149,7 @@ struct call_end {
 	const char *text; /* the unsolicited line that tells of it, its beginning */
 	enum table_link_reason reason;
 	const char *cause;
+	bool ends_setup; /* also once the SIM is ready, before there is a call */
 };
 
 struct call_row {

@@ -310,6 +310,30 @@ START_TEST(registration_is_waited_for)
 }
 END_TEST
 
+/* Nobody waits for a network with a SIM, or in a modem, that is gone. */
+static const struct {
+	const char *line;
+	enum table_link_reason reason;
+} losses[] = {
+	{ "+CPIN: NOT INSERTED\r\n", TABLE_REASON_SIM_MISSING },
+	{ "+CPIN: NOT READY\r\n", TABLE_REASON_SIM_MISSING },
+	{ "RDY\r\n", TABLE_REASON_DEVICE },
+};
+
+START_TEST(loss_while_registering_ends_the_call)
+{
+	fake_answer("AT+CGREG?", "ERROR");
+	fake_answer("AT+CEREG?", "+CEREG: 2,2|OK");
+	call = fake_call(&config);
+	ck_assert(!fake_run(10000));
+	fake_say("+CGEV: NW DETACH\r\n");
+	ck_assert(!fake_run(100));
+	fake_say(losses[_i].line);
+	ck_assert(fake_run(100));
+	check_failed(losses[_i].reason, false, "");
+}
+END_TEST
+
 START_TEST(roaming_is_used_if_permitted)
 {
 	fake_answer("AT+CGREG?", "ERROR");
@@ -483,6 +507,7 @@ int main(void)
 	tcase_add_test(tc, radio_that_is_off_is_switched_on);
 	tcase_add_loop_test(tc, deactivation_lets_ppp_say_its_reason_first, 0, 2);
 	tcase_add_test(tc, registration_is_waited_for);
+	tcase_add_loop_test(tc, loss_while_registering_ends_the_call, 0, COUNT(losses));
 	tcase_add_test(tc, roaming_is_used_if_permitted);
 	tcase_add_loop_test(tc, account_is_given_by_the_familys_command, 0, COUNT(families));
 	add_ends(tc);
