@@ -157,7 +157,12 @@ static bool take_ready(struct link_parameters *p, const ush_HelperReady *ready)
 	take_address(&p->address4, &ready->address4);
 	take_address(&p->gateway4, &ready->gateway4);
 	take_address(&p->gateway6, &ready->gateway6);
-	if (p->address4.family != ADDRESS_IPV4 || p->address4.port < 1 || p->address4.port > 32)
+	/* Either family may be missing. */
+	if (p->address4.family == ADDRESS_NONE && ready->address6_count == 0)
+		return false;
+	if (p->address4.family &&
+		(p->address4.family != ADDRESS_IPV4 || p->address4.port < 1 ||
+			p->address4.port > 32))
 		return false;
 	for (i = 0; i < ready->address6_count && i < TABLE_LINK_ADDRESSES6; i++) {
 		take_address(&p->addresses6[i], &ready->address6[i]);

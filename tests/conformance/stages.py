@@ -18,10 +18,14 @@ import fakelink
 import harness
 import networks
 import usock
+import wire
 
 from peers import Hand, Host
 
 ADDRESS, OTHER, GATEWAY = "10.8.0.2", "10.8.0.3", "10.8.0.1"
+ADDRESS6, GATEWAY6, NAT64 = "fd08::2", "fd08::1", "2001:db8:64::"
+# A host behind NAT64, and what the link sees of it.
+FAR, FAR6 = "192.0.2.1", NAT64 + "c000:201"
 
 
 class Zone(dict):
@@ -68,7 +72,7 @@ class Stage:
 class Link:
     """The far side of a link that the case moves."""
 
-    ADDRESS, OTHER, GATEWAY = ADDRESS, OTHER, GATEWAY
+    ADDRESS, OTHER, GATEWAY, FAR = ADDRESS, OTHER, GATEWAY, FAR
 
     def __init__(self):
         self.fake = fakelink.FakeLink()
@@ -77,7 +81,8 @@ class Link:
         self.port = 7000
 
     def config(self):
-        return self.fake.config()
+        """Of the prefix use is made only without IPv4."""
+        return {**self.fake.config(), "nat64": NAT64 + "/96"}
 
     def env(self):
         return self.fake.env()
@@ -86,6 +91,12 @@ class Link:
         self.fake.take()
         self.change(address)
         self.end = self.fake.wire(GATEWAY)
+
+    def up_with_ipv6_only(self):
+        self.fake.take()
+        self.fake.ready(None, None, (ADDRESS6 + "/64",), GATEWAY6)
+        self.wait(lambda one: one.state == usock.LINK_UP and one.nat64.text() == NAT64)
+        self.end = self.fake.wire(GATEWAY6)
 
     def change(self, address):
         self.fake.ready(address + "/24", GATEWAY)
@@ -105,6 +116,16 @@ class Link:
     def hand(self, port=None):
         self.port += 1
         return Hand(self.end, GATEWAY, port or self.port)
+
+    def far_hand(self):
+        """Listens at FAR, beyond NAT64."""
+        self.port += 1
+        return Hand(self.end, FAR6, self.port)
+
+    def answer_datagram(self, data):
+        """Of FAR, to the next that comes there."""
+        packet = self.end.expect(lambda p: p.protocol == wire.UDP and p.dst == FAR6)
+        self.end.write(wire.udp_packet(FAR6, packet.src, packet.dport, packet.sport, data))
 
     def close(self):
         if self.end:

@@ -112,7 +112,9 @@ class FakeLink:
     def ready(self, address4="10.8.0.2/24", gateway4="10.8.0.1", address6=(), gateway6=None,
               dns=(), mtu=1500):
         """The link is up, or up with something else."""
-        body = field(1, address(address4)) + field(2, address(gateway4))
+        body = b""
+        if address4:
+            body += field(1, address(address4)) + field(2, address(gateway4))
         body += b"".join(field(3, address(a)) for a in address6)
         if gateway6:
             body += field(4, address(gateway6))
