@@ -521,7 +521,8 @@ static void ask_for_bearer(struct link *link)
  */
 static void raise_once(struct packet *packet)
 {
-	if (packet->source != BEARER_SOURCE_NONE || packet->now.index == 0 || packet->now.is_up || is_of_kernel(packet) ||
+	if (packet->source != BEARER_SOURCE_NONE || packet->now.index == 0 || packet->now.is_up ||
+		is_of_kernel(packet) ||
 		packet->raised_index == packet->now.index)
 		return;
 	packet->raised_index = packet->now.index;
