@@ -261,8 +261,11 @@ static bool take_byte(struct at *at, uint8_t byte)
 	bool was_overlong = at->is_overlong;
 
 	if (!is_end) {
-		/* NUL and other noise of a line that is just settling. */
-		if (byte == 0 || byte >= 0x80)
+		/*
+		 * Noise of a line that is just settling, and what a terminal that
+		 * shows the answer would take for commands.
+		 */
+		if (byte < 0x20 || byte >= 0x7f)
 			return false;
 		if (at->line_len < AT_LINE_MAX)
 			at->line[at->line_len++] = (char)byte;

@@ -90,6 +90,7 @@ static const struct {
 	{ "AT+CSQ", "+CSQ:", "AT+CSQ\r\r\n+CREG: 1\r\n\r\n+CSQ: 1,99\r\n\r\nRING\r\n\r\nOK\r\n",
 		AT_OK, -1, "+CSQ: 1,99|", "+CREG: 1|RING|" },
 	{ "AT+CSQ", "+CSQ:", "\xff\xfe\r\n+CSQ: 9,99\r\nOK\r\n", AT_OK, -1, "+CSQ: 9,99|", "" },
+	{ "AT+X", NULL, "\r\n\x1b[2J+X: 1\x7f\a\r\nOK\r\n", AT_OK, -1, "[2J+X: 1|", "" },
 	{ "ATI", NULL, "\r\nQuectel\r\nEC25\r\n+CREG: 2\r\nRevision: X\r\n\r\nOK\r\n", AT_OK, -1,
 		"Quectel|EC25|Revision: X|", "+CREG: 2|" },
 	{ "AT+CPIN?", "+CPIN:", "\r\n+CME ERROR: 10\r\n", AT_ERROR, 10, "", "" },
