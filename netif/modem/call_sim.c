@@ -141,7 +141,7 @@ void call_on_pin_tries(struct call *call, const struct at_result *result)
 	if (line && fields_parse(&f, line, prefix) &&
 		fields_number(&f, call->family->pin_tries_field, &left) && left < PIN_TRIES_MIN) {
 		call_refuse(call, TABLE_REASON_SIM_PIN,
-			"the SIM's PIN has been wrong before: enter it by hand once");
+			"the SIM's PIN has been wrong before: unlock it once in another device");
 		return;
 	}
 	call_enter(call, CALL_PIN);
