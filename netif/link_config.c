@@ -396,6 +396,17 @@ int link_set(struct link *link, const char *key, const char *value, char *error,
 	return k ? k->set(link, value, error, size) : -ENOENT;
 }
 
+/* Of those that are set while the link is there. */
+static const char *const common_live_keys[] = { "dns", NULL };
+
+static void list_names(const char *const *names, char *out, size_t size)
+{
+	size_t len = strlen(out);
+
+	for (; names && *names && len < size; names++)
+		len += (size_t)snprintf(out + len, size - len, " %s", *names);
+}
+
 static bool has_name(const char *const *names, const char *name)
 {
 	for (; names && *names; names++) {
@@ -407,9 +418,7 @@ static bool has_name(const char *const *names, const char *name)
 
 static bool is_live(const struct link *link, const char *key)
 {
-	static const char *const common[] = { "dns", NULL };
-
-	return has_name(common, key) || has_name(link->driver->live_keys, key);
+	return has_name(common_live_keys, key) || has_name(link->driver->live_keys, key);
 }
 
 int link_change(struct link *link, const char *key, const char *value, char *error, size_t size)
@@ -417,8 +426,12 @@ int link_change(struct link *link, const char *key, const char *value, char *err
 	const struct link_key *k = find_driver_key(link, key, error, size);
 	int r;
 
-	if (!k)
+	if (!k) {
+		snprintf(error + strlen(error), size - strlen(error), "; what can be set is");
+		list_names(common_live_keys, error, size);
+		list_names(link->driver->live_keys, error, size);
 		return -ENOENT;
+	}
 	if (!is_live(link, key)) {
 		snprintf(error, size, "%s is set in the configuration only", key);
 		return -EPERM;

@@ -98,7 +98,7 @@ class Slirp(_Control, harness.StackCase):
         self.assertEqual(self.json("link", "net0")["dns"], ["192.0.2.54"])
         for args, words in ((("dns", "x"), "dns is a list of up to 4 IP addresses"),
                             (("mtu", "1400"), "mtu is set in the configuration only"),
-                            (("apn", "x"), "the driver slirp has no key of this name")):
+                            (("apn", "x"), "no key of this name; what can be set is dns")):
             self.assertIn(words, self.ctl("link", "set", "net0", *args, expected=FAILED))
         self.assertIn("'apn' has no value",
                       self.ctl("link", "set", "net0", "dns", "192.0.2.1", "apn", expected=USAGE))
