@@ -280,6 +280,8 @@ static void tell_bearer(struct link *link)
 static void modem_changed(struct link *link)
 {
 	modem_set_defaults(modem_of(link));
+	/* What was refused or granted before was asked for with another APN. */
+	pdp_type_forget(&modem_of(link)->type);
 	tell_bearer(link);
 	link_modem_changed(link);
 }

@@ -46,7 +46,7 @@ void pdp_type_refused(struct pdp_type *p, const char *cause);
 /* It gave one. */
 void pdp_type_granted(struct pdp_type *p);
 
-/* What was granted to this SIM is of no use: no data pass. */
+/* What was granted to this SIM is of no use: no data pass, or the APN is another. */
 void pdp_type_forget(struct pdp_type *p);
 
 /* A type by the configuration's name, in any case; NULL: there is none such. */

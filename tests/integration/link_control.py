@@ -223,6 +223,23 @@ class Refused(_Control, ModemCase):
         eventually(lambda: self.json("link", "wan")["redials"] > before, 20)
 
 
+class Type(_Control, ModemCase):
+    """A network that refuses calls for both IPv4 and IPv6, and says so."""
+    options = ("--pdp", "ip", "--strict-pdp")
+
+    def asked(self):
+        lines = self.ctl("link", "log", "wan").splitlines()
+        return [line.split('"')[1] for line in lines if "> AT+CGDCONT=" in line]
+
+    def test_another_apn_is_asked_for_both_again(self):
+        self.wait("wan")
+        self.assertEqual(self.asked(), ["IPV4V6", "IP"])
+        self.ctl("link", "set", "wan", "apn", "elsewhere")
+        eventually(lambda: self.asked()[2:], 20)
+        self.assertEqual(self.asked()[2], "IPV4V6")
+        self.wait("wan")
+
+
 class Password(_Control, ModemCase):
     options = ("--auth", "chap", "--user", "me", "--password", "right-one")
     keys = {"user": "me", "password": "wrong-one"}
