@@ -125,7 +125,11 @@ report(const struct reader *reader, enum log_level level, const char *format, ..
 		report((reader), LOG_LEVEL_ERROR, __VA_ARGS__); \
 	} while (0)
 
-#define report_warning(reader, ...) report((reader), LOG_LEVEL_WARNING, __VA_ARGS__)
+#define report_ignored(reader, ...)                               \
+	do {                                                      \
+		(reader)->config->n_ignored++;                    \
+		report((reader), LOG_LEVEL_WARNING, __VA_ARGS__); \
+	} while (0)
 
 static bool is_link_section(const char *section)
 {
@@ -218,7 +222,7 @@ static bool check_section(struct reader *reader, const char *line)
 				"a link's name is 1 to %d of the characters a-z, 0-9, _ and -",
 				LINK_NAME_MAX);
 	} else if (!config_keys_has_section(name)) {
-		report_warning(reader, "unknown section [%s] is ignored", name);
+		report_ignored(reader, "unknown section [%s] is ignored", name);
 	}
 	return true;
 }
@@ -289,7 +293,7 @@ static void set_link_key(struct reader *reader, const char *name, const char *ke
 		return; /* reported with its section */
 	r = link_set(link, key, value, error, sizeof(error));
 	if (r == -ENOENT)
-		report_warning(reader, "unknown key '%s' is ignored", key);
+		report_ignored(reader, "unknown key '%s' is ignored", key);
 	else if (r < 0)
 		report_error(reader, "%s = %s: %s", key, value, error);
 }
@@ -301,7 +305,7 @@ static void set_key(struct reader *reader, const char *section, const char *name
 	int key = config_keys_find(section, name);
 
 	if (key < 0) {
-		report_warning(reader, "unknown key '%s' in [%s] is ignored", name, section);
+		report_ignored(reader, "unknown key '%s' in [%s] is ignored", name, section);
 		return;
 	}
 	if (reader->key_lines[key] != 0) {

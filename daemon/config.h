@@ -54,6 +54,8 @@ struct config {
 	/* [link NAME] */
 	struct link *links[CONFIG_LINKS_MAX]; /* moved out by the daemon */
 	uint32_t n_links;
+
+	uint32_t n_ignored; /* unknown sections and keys that were warned of */
 };
 
 /* Defaults for this user: an ordinary one gets paths below XDG_RUNTIME_DIR. */

@@ -270,17 +270,26 @@ static int serve(struct app *app)
 	return r;
 }
 
+static void tell_checked(const struct config *config)
+{
+	if (config->n_ignored == 0)
+		printf("The configuration is right.\n");
+	else
+		printf("The configuration can be used; %u of its lines would be ignored.\n",
+			config->n_ignored);
+}
+
 static int run(struct app *app)
 {
 	struct config *config = &app->daemon.config;
 	int r = read_config(app, config);
 
 	if (r < 0 || app->check_only) {
-		config_fini(config);
 		if (r == 0)
-			printf("The configuration is right.\n");
+			tell_checked(config);
 		else
 			log_error("the configuration has errors");
+		config_fini(config);
 		return r;
 	}
 	log_set_level(config->log_level);

@@ -146,7 +146,7 @@ static void handle_log(const struct helper *helper, const ush_HelperLog *line)
 
 	if (line->level >= LOG_LEVEL_ERROR && line->level <= LOG_LEVEL_DEBUG)
 		level = (enum log_level)line->level;
-	log_at(level, "%s: %s", helper->program, line->text);
+	log_at(level, "link %s: %s: %s", helper->params.link, helper->program, line->text);
 	if (helper->params.handlers->log)
 		helper->params.handlers->log(level, line->text, helper->params.arg);
 }

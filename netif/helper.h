@@ -34,6 +34,7 @@ struct helper_handlers {
 struct helper_params {
 	struct event_base *base;
 	const char *program; /* name in the helpers' directory */
+	const char *link;    /* whose helper it is, for the log; outlives it */
 	const struct helper_handlers *handlers;
 	void *arg;
 	uint32_t ping_interval_ms; /* also the time to answer in */

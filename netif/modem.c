@@ -292,6 +292,7 @@ static void modem_init_(struct link *link)
 	const struct helper_params params = {
 		.base = link->base,
 		.program = PROGRAM,
+		.link = link->name,
 		.handlers = &handlers,
 		.arg = link,
 		.ping_interval_ms = PING_INTERVAL_MS,

@@ -212,7 +212,8 @@ static void print_link(FILE *out, const struct usocket_link_info *link)
 	print_signal(out, link);
 	link_modem_print(out, link);
 	print_addresses(out, link);
-	fprintf(out, LINE "%" PRIu32 "\n", "mtu", link->mtu);
+	if (link->mtu > 0)
+		fprintf(out, LINE "%" PRIu32 "\n", "mtu", link->mtu);
 	fprintf(out, LINE "%" PRIu32 "\n", "metric", link->metric);
 	print_traffic(out, link);
 	fprintf(out, LINE "%" PRIu32 "\n", "redials", link->redials);

@@ -139,6 +139,13 @@ class CheckConfig(DaemonCase):
         found = re.findall(r"^<3>.*\.d/(\S+): ", done.stderr, re.M)
         self.assertEqual(found, ["10-first.conf:2", "20-second.conf:2"])
 
+    def test_ignored_lines_are_counted(self):
+        path = self.file("[daemon]\nlog_levle = error\n[link wan]\ndriver = slirp\napm = x\n")
+        done = self.run_daemon("--check-config", "--config", path)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("2 of its lines would be ignored", done.stdout)
+        self.assertIn("unknown key 'apm' is ignored", done.stderr)
+
     def test_drop_ins_override(self):
         path = self.file("[limits]\nsessions = 5\n")
         os.mkdir(path + ".d")

@@ -189,6 +189,11 @@ void mux_end(struct mux *mux)
 	event_add(mux->end, &now);
 }
 
+bool mux_has_ended(const struct mux *mux)
+{
+	return mux->is_ended;
+}
+
 void mux_hang_up(struct mux *mux)
 {
 	for (int i = 0; i < MUX_CHANNELS; i++) {

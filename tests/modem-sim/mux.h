@@ -7,6 +7,7 @@
 
 #include "tests/modem-sim/channel.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,9 @@ void mux_resume(struct mux *mux);
 
 /* Ends it from the modem's side, without a word; `ended` follows. */
 void mux_end(struct mux *mux);
+
+/* Takes nothing any more; `ended` is about to be called. */
+bool mux_has_ended(const struct mux *mux);
 
 /* Ends calls and half lines, as when the host has gone; the DLCs stay. */
 void mux_hang_up(struct mux *mux);

@@ -290,6 +290,7 @@ struct network *network_new(struct event_base *base, const char *device, network
 	const struct helper_params params = {
 		.base = base,
 		.program = "usocket-slirp",
+		.link = "sim",
 		.handlers = &handlers,
 		.arg = network,
 		.ping_interval_ms = 10000,

@@ -175,6 +175,9 @@ void port_multiplex(struct port *port, uint16_t n1)
 		.arg = port,
 	};
 
+	/* One that has ended is on its way out: a host that is quick need not wait. */
+	if (port->mux && mux_has_ended(port->mux))
+		on_mux_ended(port);
 	if (!port->mux)
 		port->mux = mux_new(&params);
 }

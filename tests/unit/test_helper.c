@@ -198,6 +198,7 @@ static void start_with(const char *program, uint32_t ping_interval_ms)
 	struct helper_params params = {
 		.base = base,
 		.program = program,
+		.link = "test",
 		.handlers = &handlers,
 		.arg = cause,
 		.ping_interval_ms = ping_interval_ms,
@@ -314,6 +315,7 @@ START_TEST(helper_not_there_is_an_error)
 	struct helper_params params = {
 		.base = base,
 		.program = "missing",
+		.link = "test",
 		.handlers = &handlers,
 		.arg = cause,
 		.ping_interval_ms = 300,
