@@ -47,7 +47,7 @@ class Modem:
         self.folder = tempfile.mkdtemp(prefix="modem.", dir=harness.temporary_folder())
         self.device = os.path.join(self.folder, "tty")
         self.path = os.path.join(self.folder, "control")
-        self.log = open(os.path.join(self.folder, "log"), "w+")
+        self.log = open(os.path.join(self.folder, "log"), "a+")
         self.process = subprocess.Popen(
             [harness.program("modem-sim"), "--control", self.path, *options, self.device],
             env=harness.child_env(**fast_environment(speed)), stdin=subprocess.DEVNULL,

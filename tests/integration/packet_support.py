@@ -226,7 +226,7 @@ class Dnsmasq:
         if not program:
             raise unittest.SkipTest("needs dnsmasq (Debian: dnsmasq-base)")
         self.folder = tempfile.mkdtemp(prefix="dnsmasq.", dir=harness.temporary_folder())
-        self.log = open(os.path.join(self.folder, "log"), "w+")
+        self.log = open(os.path.join(self.folder, "log"), "a+")
         self.process = subprocess.Popen(
             [program, "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
              "--interface=" + NETWORK_END, "--bind-dynamic", "--no-ping", "--no-hosts",
