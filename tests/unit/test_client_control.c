@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-/* What the daemon says next, and the daemon's end of the channel it gives. */
-static usp_Status answer;
-static const char *sentence;
-static int channel;
+/* What the daemon's thread says next, and its end of the channel it gives. */
+static _Atomic usp_Status answer;
+static const char *_Atomic sentence;
+static _Atomic int channel;
 
 static enum fake_answer on_request(struct fake_daemon *f, const usp_Request *request,
 	usp_Reply *reply, int *fd)
