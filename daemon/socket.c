@@ -68,18 +68,19 @@ static void registry_bury(struct socket_registry *registry)
 static void on_run(evutil_socket_t fd, short events, void *arg)
 {
 	struct socket_registry *registry = arg;
-	struct usock_queue turn = TAILQ_HEAD_INITIALIZER(turn);
 	struct usock *s;
 
 	(void)fd;
 	(void)events;
-	/* What is scheduled from here on waits for the next turn. */
-	TAILQ_CONCAT(&turn, &registry->run_queue, run_link);
-	while ((s = TAILQ_FIRST(&turn)) != NULL) {
-		TAILQ_REMOVE(&turn, s, run_link);
+	/*
+	 * What is scheduled from here on waits for the next turn. It is the same
+	 * queue, as a service may kill any socket that is in it.
+	 */
+	registry->turn++;
+	while ((s = TAILQ_FIRST(&registry->run_queue)) != NULL && s->turn != registry->turn) {
+		TAILQ_REMOVE(&registry->run_queue, s, run_link);
 		s->scheduled = false;
-		if (!s->dead)
-			s->ops->service(s);
+		s->ops->service(s);
 	}
 	registry_bury(registry);
 }
@@ -182,6 +183,7 @@ void socket_schedule(struct usock *s)
 	if (s->scheduled || s->dead)
 		return;
 	s->scheduled = true;
+	s->turn = s->registry->turn;
 	TAILQ_INSERT_TAIL(&s->registry->run_queue, s, run_link);
 	registry_arm(s->registry);
 }

@@ -89,7 +89,8 @@ struct usock {
 	TAILQ_ENTRY(usock) run_link; /* while scheduled */
 	LIST_ENTRY(usock) all_link;
 	bool scheduled;
-	bool dead; /* released; freed by the run queue */
+	uint32_t turn; /* registry's, when it was scheduled */
+	bool dead;     /* released; freed by the run queue */
 };
 
 LIST_HEAD(usock_list, usock);
@@ -102,6 +103,7 @@ struct socket_registry {
 	uint32_t n_indexes;
 	uint32_t n_sockets;
 	struct usock_queue run_queue;
+	uint32_t turn;		/* counts runs of the queue */
 	struct usock_list dead; /* linked by all_link */
 	LIST_HEAD(, name_target) name_targets;
 	struct event *run_timer;   /* fires in the next loop turn */
