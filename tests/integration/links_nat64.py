@@ -251,7 +251,8 @@ class NoNat64(_Nat64Case):
         with self.fails(errno.EHOSTUNREACH):
             u.sendto(b"x", (HOST, 9))
         time.sleep(1)
-        self.assertEqual(self.server.count(NAME), 1)
+        # One question; c-ares repeats it when the answer is late.
+        self.assertIn(self.server.count(NAME), (1, 2, 3))
         self.assertIsNone(self.prefix_of(self.ways[0]))
 
     @rows("K14")
