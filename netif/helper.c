@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -186,18 +187,16 @@ static void ping_arm(struct helper *helper, uint32_t delay_ms)
 	event_add(helper->ping, &t);
 }
 
-static void on_message(evutil_socket_t fd, short what, void *arg)
+static void take_messages(struct helper *helper, int n_max)
 {
-	struct helper *helper = arg;
 	int i;
 
-	(void)what;
-	for (i = 0; i < MESSAGES_PER_TURN; i++) {
+	for (i = 0; i < n_max; i++) {
 		ush_HelperEvent event = ush_HelperEvent_init_zero;
 		uint8_t buf[HELPER_MESSAGE_MAX];
 		ssize_t n;
 
-		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		n = recv(helper->messages, buf, sizeof(buf), MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		/* It closed with a ping unread: that is told before its last words. */
@@ -218,6 +217,13 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void on_message(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	take_messages(arg, MESSAGES_PER_TURN);
+}
+
 static void on_exited(evutil_socket_t fd, short what, void *arg)
 {
 	struct helper *helper = arg;
@@ -226,9 +232,9 @@ static void on_exited(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* What it said last comes before its end. */
+	/* What it said last comes before its end: all that the pair holds. */
 	if (!was_dying && helper->messages >= 0 && !helper->is_closed)
-		on_message(helper->messages, EV_READ, helper);
+		take_messages(helper, INT_MAX);
 	if (helper->pidfd < 0 || helper->is_dying != was_dying)
 		return;
 	if (reap(helper, cause, sizeof(cause)) && !was_dying)

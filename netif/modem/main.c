@@ -58,9 +58,15 @@ static void send_event(const ush_HelperEvent *event)
 {
 	uint8_t buf[HELPER_MESSAGE_MAX];
 	int len = helper_encode_event(event, buf, sizeof(buf));
+	int flags = MSG_NOSIGNAL;
 
-	/* If the daemon does not read, it is about to kill us. */
-	if (len >= 0 && send(HELPER_FD_MESSAGES, buf, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	/*
+	 * If the daemon does not read, it is about to kill us, or busy: then lines
+	 * of the log may be lost, but not our last words, why we fail.
+	 */
+	if (event->which_body != ush_HelperEvent_failed_tag)
+		flags |= MSG_DONTWAIT;
+	if (len >= 0 && send(HELPER_FD_MESSAGES, buf, (size_t)len, flags) < 0)
 		return;
 }
 

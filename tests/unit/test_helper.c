@@ -17,6 +17,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+/* More than the daemon takes in one go, and less than a pair holds. */
+#define N_LINES 100
+
 /* ---- the helper's side ------------------------------------------------------------ */
 
 static void say(const ush_HelperEvent *event)
@@ -95,6 +98,18 @@ static int fails(void)
 	return 3;
 }
 
+/* As fails(), behind many lines for the log. */
+static int fails_at_length(void)
+{
+	ush_HelperEvent event = ush_HelperEvent_init_zero;
+
+	event.which_body = ush_HelperEvent_log_tag;
+	event.body.log.level = LOG_LEVEL_DEBUG;
+	for (int i = 0; i < N_LINES; i++)
+		say(&event);
+	return fails();
+}
+
 /* Says in its exit status which descriptors it has: 3 and 4, and no other. */
 static int descriptors(void)
 {
@@ -116,6 +131,7 @@ static const struct {
 	{ "rubbish", rubbish },
 	{ "closes", closes },
 	{ "fails", fails },
+	{ "fails_at_length", fails_at_length },
 	{ "descriptors", descriptors },
 };
 
@@ -298,6 +314,19 @@ START_TEST(helper_that_fails_says_why)
 }
 END_TEST
 
+START_TEST(helper_that_fails_is_heard_to_the_end)
+{
+	siginfo_t info;
+
+	start("fails_at_length");
+	/* All is in the pair before the loop runs. */
+	ck_assert_int_eq(waitid(P_PID, (id_t)helper.pid, &info, WEXITED | WNOWAIT), 0);
+	ck_assert(run_until(is_lost, NULL, 5000));
+	ck_assert_int_eq(n_failed_events, 1);
+	ck_assert_str_eq(cause, "fails_at_length exited with status 3");
+}
+END_TEST
+
 START_TEST(helper_gets_its_pairs_and_nothing_else)
 {
 	int stray = dup(STDERR_FILENO), far = fcntl(STDERR_FILENO, F_DUPFD, 50);
@@ -362,6 +391,7 @@ static int run_tests(void)
 	tcase_add_test(tc, helper_that_closes_its_pair_is_killed);
 	tcase_add_test(tc, helper_that_is_killed_is_lost_once_and_starts_again);
 	tcase_add_test(tc, helper_that_fails_says_why);
+	tcase_add_test(tc, helper_that_fails_is_heard_to_the_end);
 	tcase_add_test(tc, helper_gets_its_pairs_and_nothing_else);
 	tcase_add_test(tc, helper_not_there_is_an_error);
 	tcase_add_test(tc, helper_fini_lets_a_good_one_end);
