@@ -38,6 +38,7 @@ class FakeDns:
         self.ttl = ttl
         self.truncate_udp = False
         self.queries = []               # (name, type, "udp" or "tcp")
+        self.questions = set()          # (name, id): repetitions are one
         self.askers = []                # their addresses, by UDP
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.udp = socket.socket(family, socket.SOCK_DGRAM)
@@ -58,9 +59,13 @@ class FakeDns:
         for s in (self.udp, self.tcp, *self.wake, *self.clients):
             s.close()
 
+    def forget_queries(self):
+        self.queries.clear()
+        self.questions.clear()
+
     def forget(self):
         self.zone.clear()
-        self.queries.clear()
+        self.forget_queries()
         self.askers.clear()
         self.truncate_udp = False
         self.ttl = 300
@@ -114,6 +119,7 @@ class FakeDns:
     def _answer(self, raw, way):
         name, kind, question = decode_question(raw)
         self.queries.append((name, kind, way))
+        self.questions.add((name, raw[:2]))
         row = self.zone.get((name, kind), self.zone.get((name, "*"), []))
         if row is None:
             return None

@@ -240,7 +240,7 @@ class Names(LinksCase):
     def setUp(self):
         super().setUp()
         for server in self.servers:
-            server.queries.clear()
+            server.forget_queries()
             server.askers.clear()
 
     def test_the_defaults_server_is_asked_and_no_other(self):

@@ -236,7 +236,7 @@ class NoNat64(_Nat64Case):
     def again(self):
         """The link has just come up; nothing has been answered."""
         self.lose(self.ways[0])
-        self.server.queries.clear()
+        self.server.forget_queries()
         self.ways[0].restore()
         self.eventually(lambda: is_up(self.ways[0]), 20)
 
@@ -251,8 +251,8 @@ class NoNat64(_Nat64Case):
         with self.fails(errno.EHOSTUNREACH):
             u.sendto(b"x", (HOST, 9))
         time.sleep(1)
-        # One question; c-ares repeats it when the answer is late.
-        self.assertIn(self.server.count(NAME), (1, 2, 3))
+        # It may have been sent again while the answer was on its way.
+        self.assertEqual([name for name, _ in self.server.questions], [NAME])
         self.assertIsNone(self.prefix_of(self.ways[0]))
 
     @rows("K14")
