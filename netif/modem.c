@@ -15,54 +15,28 @@
  */
 #include "netif/modem_private.h"
 
+#include "netif/link_helper.h"
 #include "netif/log.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PROGRAM		 "usocket-modem"
-#define PING_INTERVAL_MS 5000
+#define PROGRAM "usocket-modem"
 
 /* ---- what the helper says --------------------------------------------------------- */
-
-static void take_address(struct address *a, const ush_HelperAddress *from)
-{
-	if (from->ip.size != 4)
-		return;
-	a->family = ADDRESS_IPV4;
-	memcpy(a->ip, from->ip.bytes, 4);
-	a->port = 32;
-}
-
-/* The first time, or when the peer has negotiated anew. */
-static bool is_sensible(const struct link *link, const struct link_parameters *p)
-{
-	bool is_first = modem_of(link)->helper.packets >= 0;
-
-	if (p->address4.family != ADDRESS_IPV4 && !p->asks_routers)
-		return false;
-	return !is_first || link->state == TABLE_LINK_NEGOTIATING;
-}
 
 static void on_ready(struct link *link, const ush_HelperReady *ready)
 {
 	struct modem *modem = modem_of(link);
-	struct link_parameters p = { .mtu = ready->mtu };
+	/* The first time, or when the peer has negotiated anew. */
+	bool is_first = modem->helper.packets >= 0;
+	struct link_parameters p;
 
-	take_address(&p.address4, &ready->address4);
-	take_address(&p.gateway4, &ready->gateway4);
-	for (pb_size_t i = 0; i < ready->dns_count && i < TABLE_LINK_DNS; i++) {
-		take_address(&p.dns[i], &ready->dns[i]);
-		p.dns[i].port = 0;
-		p.n_dns++;
-	}
-	p.asks_routers = ready->router_advertisements;
-	memcpy(p.interface_id, &ready->interface_id, sizeof(p.interface_id));
-	if (p.mtu < LINK_MTU_MIN || p.mtu > UINT16_MAX || !is_sensible(link, &p)) {
+	if (!link_helper_take(&p, ready) ||
+		(is_first && link->state != TABLE_LINK_NEGOTIATING)) {
 		link_fail(link, TABLE_REASON_HELPER, "the helper reports impossible addresses");
 		return;
 	}
@@ -210,21 +184,10 @@ static void on_event(struct helper *helper, const ush_HelperEvent *event, void *
 	}
 }
 
-static void on_helper_lost(struct helper *helper, const char *cause, void *arg)
-{
-	(void)helper;
-	link_fail(arg, TABLE_REASON_HELPER, "%s", cause);
-}
-
-static void on_helper_log(enum log_level level, const char *text, void *arg)
-{
-	link_log_text(arg, level, text);
-}
-
 static const struct helper_handlers handlers = {
 	.event = on_event,
-	.log = on_helper_log,
-	.lost = on_helper_lost,
+	.log = link_helper_logged,
+	.lost = link_helper_lost,
 };
 
 /* ---- the helper ------------------------------------------------------------------- */
@@ -252,13 +215,6 @@ static int send_configuration(struct link *link)
 	m->step = (uint32_t)link->step;
 	if (modem->is_pin_tried)
 		m->pin[0] = '\0';
-	error = helper_send(&modem->helper, &command);
-	if (error)
-		return error;
-	memset(&command, 0, sizeof(command));
-	command.which_body = ush_HelperCommand_start_tag;
-	snprintf(command.body.start.link, sizeof(command.body.start.link), "%s", link->name);
-	command.body.start.mtu = link->configured.mtu ? link->configured.mtu : LINK_MTU_DEFAULT;
 	return helper_send(&modem->helper, &command);
 }
 
@@ -289,26 +245,16 @@ static void modem_changed(struct link *link)
 static void modem_init_(struct link *link)
 {
 	struct modem *modem = modem_of(link);
-	const struct helper_params params = {
-		.base = link->base,
-		.program = PROGRAM,
-		.link = link->name,
-		.handlers = &handlers,
-		.arg = link,
-		.ping_interval_ms = PING_INTERVAL_MS,
-	};
 
 	modem_set_defaults(modem);
 	tell_bearer(link);
-	helper_init(&modem->helper, &params);
+	link_helper_init(link, &modem->helper, PROGRAM, &handlers);
 	modem->is_pin_tried = false;
 }
 
 static void modem_open(struct link *link)
 {
 	struct modem *modem = modem_of(link);
-	char path[512];
-	int error;
 
 	if (link->reason == TABLE_REASON_NO_DATA)
 		pdp_type_forget(&modem->type);
@@ -317,16 +263,7 @@ static void modem_open(struct link *link)
 			modem->modem.device);
 		return;
 	}
-	error = helper_start(&modem->helper);
-	if (error) {
-		helper_path(&modem->helper, path, sizeof(path));
-		link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", path, strerror(-error));
-		return;
-	}
-	error = send_configuration(link);
-	if (error)
-		link_fail(link, TABLE_REASON_HELPER, "%s takes no commands: %s", PROGRAM,
-			strerror(-error));
+	link_helper_open(link, &modem->helper, send_configuration, LINK_MTU_DEFAULT);
 }
 
 static void modem_close(struct link *link)

@@ -12,17 +12,13 @@
  * the stack's sockets live on. What libslirp knew of their connections is lost
  * with it: the peers' next packets are answered with resets.
  */
-#include "netif/helper.h"
-#include "netif/link_private.h"
+#include "netif/link_helper.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define PROGRAM		 "usocket-slirp"
-#define PING_INTERVAL_MS 5000
+#define PROGRAM "usocket-slirp"
 /*
  * libslirp ends TCP connections itself, so this is nobody's path MTU; measured
  * best for both directions, three times as fast as 1500.
@@ -136,54 +132,12 @@ static const struct link_key keys[] = {
 
 /* ---- the helper ---------------------------------------------------------------- */
 
-static void take_address(struct address *a, const ush_HelperAddress *from)
-{
-	memset(a, 0, sizeof(*a));
-	if (from->ip.size != 4 && from->ip.size != 16)
-		return;
-	a->family = from->ip.size == 4 ? ADDRESS_IPV4 : ADDRESS_IPV6;
-	memcpy(a->ip, from->ip.bytes, from->ip.size);
-	a->port = (uint16_t)from->prefix;
-}
-
-static bool take_ready(struct link_parameters *p, const ush_HelperReady *ready)
-{
-	pb_size_t i;
-
-	memset(p, 0, sizeof(*p));
-	p->mtu = ready->mtu;
-	if (p->mtu < LINK_MTU_MIN || p->mtu > UINT16_MAX)
-		return false;
-	take_address(&p->address4, &ready->address4);
-	take_address(&p->gateway4, &ready->gateway4);
-	take_address(&p->gateway6, &ready->gateway6);
-	/* Either family may be missing. */
-	if (p->address4.family == ADDRESS_NONE && ready->address6_count == 0)
-		return false;
-	if (p->address4.family &&
-		(p->address4.family != ADDRESS_IPV4 || p->address4.port < 1 ||
-			p->address4.port > 32))
-		return false;
-	for (i = 0; i < ready->address6_count && i < TABLE_LINK_ADDRESSES6; i++) {
-		take_address(&p->addresses6[i], &ready->address6[i]);
-		if (p->addresses6[i].family != ADDRESS_IPV6)
-			return false;
-		p->n_addresses6++;
-	}
-	for (i = 0; i < ready->dns_count && i < TABLE_LINK_DNS; i++) {
-		take_address(&p->dns[i], &ready->dns[i]);
-		p->dns[i].port = 0;
-		p->n_dns++;
-	}
-	return true;
-}
-
 static void on_ready(struct link *link, const ush_HelperReady *ready)
 {
 	struct slirp *slirp = slirp_of(link);
 	struct link_parameters p;
 
-	if (!take_ready(&p, ready)) {
+	if (!link_helper_take(&p, ready)) {
 		link_fail(link, TABLE_REASON_HELPER, "the helper reports impossible addresses");
 		return;
 	}
@@ -202,78 +156,35 @@ static void on_event(struct helper *helper, const ush_HelperEvent *event, void *
 			event->body.failed.cause);
 }
 
-static void on_helper_lost(struct helper *helper, const char *cause, void *arg)
-{
-	(void)helper;
-	link_fail(arg, TABLE_REASON_HELPER, "%s", cause);
-}
-
-static void on_helper_log(enum log_level level, const char *text, void *arg)
-{
-	link_log_text(arg, level, text);
-}
-
 static const struct helper_handlers handlers = {
 	.event = on_event,
-	.log = on_helper_log,
-	.lost = on_helper_lost,
+	.log = link_helper_logged,
+	.lost = link_helper_lost,
 };
 
-static int send_configuration(struct link *link)
+static int send_forwards(struct link *link)
 {
 	ush_HelperCommand command = ush_HelperCommand_init_zero;
 	struct slirp *slirp = slirp_of(link);
-	unsigned int i;
-	int error;
+	int error = 0;
 
 	command.which_body = ush_HelperCommand_forward_tag;
-	for (i = 0; i < slirp->n_forwards; i++) {
+	for (unsigned int i = 0; i < slirp->n_forwards && !error; i++) {
 		command.body.forward = slirp->forwards[i];
 		error = helper_send(&slirp->helper, &command);
-		if (error)
-			return error;
 	}
-	memset(&command, 0, sizeof(command));
-	command.which_body = ush_HelperCommand_start_tag;
-	snprintf(command.body.start.link, sizeof(command.body.start.link), "%s", link->name);
-	command.body.start.mtu = link->configured.mtu ? link->configured.mtu : MTU_DEFAULT;
-	return helper_send(&slirp->helper, &command);
+	return error;
 }
 
 static void slirp_init_(struct link *link)
 {
-	struct slirp *slirp = slirp_of(link);
-	const struct helper_params params = {
-		.base = link->base,
-		.program = PROGRAM,
-		.link = link->name,
-		.handlers = &handlers,
-		.arg = link,
-		.ping_interval_ms = PING_INTERVAL_MS,
-	};
-
-	helper_init(&slirp->helper, &params);
+	link_helper_init(link, &slirp_of(link)->helper, PROGRAM, &handlers);
 }
 
 static void slirp_open(struct link *link)
 {
-	struct slirp *slirp = slirp_of(link);
-	char path[512];
-	int error;
-
-	error = helper_start(&slirp->helper);
-	if (error) {
-		helper_path(&slirp->helper, path, sizeof(path));
-		link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", path, strerror(-error));
-		return;
-	}
-	error = send_configuration(link);
-	if (error) {
-		link_fail(link, TABLE_REASON_HELPER, "%s takes no commands: %s", PROGRAM,
-			strerror(-error));
-		return;
-	}
-	link_progress(link, TABLE_LINK_NEGOTIATING, "helper started");
+	if (link_helper_open(link, &slirp_of(link)->helper, send_forwards, MTU_DEFAULT) == 0)
+		link_progress(link, TABLE_LINK_NEGOTIATING, "helper started");
 }
 
 static void slirp_close(struct link *link)

@@ -94,6 +94,8 @@ usocket_modem_SOURCES = \
 	netif/modem/pppline.h \
 	netif/modem/serial.c \
 	netif/modem/serial.h \
+	netif/helper_process.c \
+	netif/helper_process.h \
 	netif/slirp/rights.c \
 	netif/slirp/rights.h
 usocket_modem_CPPFLAGS = $(base_cppflags) $(modem_lwip_cppflags) $(LIBEVENT_CFLAGS)

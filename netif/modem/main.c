@@ -14,12 +14,12 @@
  * network that drops as well. Packets for the network wait in flows.c while the
  * port has enough to send.
  */
+#include "netif/helper_process.h"
 #include "netif/log.h"
 #include "netif/modem/call.h"
 #include "netif/modem/flows.h"
 #include "netif/modem/serial.h"
 #include "netif/slirp/rights.h"
-#include "proto/helper_codec.h"
 #include "proto/table.h"
 
 #include <errno.h>
@@ -54,22 +54,6 @@ static void finish(int status)
 	event_base_loopbreak(helper.base);
 }
 
-static void send_event(const ush_HelperEvent *event)
-{
-	uint8_t buf[HELPER_MESSAGE_MAX];
-	int len = helper_encode_event(event, buf, sizeof(buf));
-	int flags = MSG_NOSIGNAL;
-
-	/*
-	 * If the daemon does not read, it is about to kill us, or busy: then lines
-	 * of the log may be lost, but not our last words, why we fail.
-	 */
-	if (event->which_body != ush_HelperEvent_failed_tag)
-		flags |= MSG_DONTWAIT;
-	if (len >= 0 && send(HELPER_FD_MESSAGES, buf, (size_t)len, flags) < 0)
-		return;
-}
-
 static void fail(enum table_link_reason reason, bool is_final, const char *what, const char *why)
 {
 	ush_HelperEvent event = ush_HelperEvent_init_zero;
@@ -78,7 +62,7 @@ static void fail(enum table_link_reason reason, bool is_final, const char *what,
 	event.body.failed.reason = (uint32_t)reason;
 	event.body.failed.is_final = is_final;
 	snprintf(event.body.failed.cause, sizeof(event.body.failed.cause), "%s: %s", what, why);
-	send_event(&event);
+	helper_process_send(&event);
 	finish(1);
 }
 
@@ -87,20 +71,15 @@ static void fail(enum table_link_reason reason, bool is_final, const char *what,
 static void on_call_event(const ush_HelperEvent *event, void *arg)
 {
 	(void)arg;
-	send_event(event);
+	helper_process_send(event);
 	if (event->which_body == ush_HelperEvent_failed_tag)
 		finish(1);
 }
 
 static void on_call_log(uint32_t level, const char *text, void *arg)
 {
-	ush_HelperEvent event = ush_HelperEvent_init_zero;
-
 	(void)arg;
-	event.which_body = ush_HelperEvent_log_tag;
-	event.body.log.level = level;
-	snprintf(event.body.log.text, sizeof(event.body.log.text), "%s", text);
-	send_event(&event);
+	helper_process_log(level, text);
 }
 
 static void on_call_packet(const void *packet, size_t len, void *arg)
@@ -232,15 +211,6 @@ static void start(const ush_HelperStart *start)
 		event_add(helper.packets, NULL);
 }
 
-static void pong(uint32_t sequence)
-{
-	ush_HelperEvent event = ush_HelperEvent_init_zero;
-
-	event.which_body = ush_HelperEvent_pong_tag;
-	event.body.pong.sequence = sequence;
-	send_event(&event);
-}
-
 static void take_user_command(const ush_HelperAt *at)
 {
 	ush_HelperEvent event = ush_HelperEvent_init_zero;
@@ -253,14 +223,14 @@ static void take_user_command(const ush_HelperAt *at)
 	event.body.at_answer.sequence = at->sequence;
 	event.body.at_answer.is_final = true;
 	strcpy(event.body.at_answer.line, "the modem's port is not open");
-	send_event(&event);
+	helper_process_send(&event);
 }
 
 static void handle(const ush_HelperCommand *command)
 {
 	switch (command->which_body) {
 	case ush_HelperCommand_ping_tag:
-		pong(command->body.ping.sequence);
+		helper_process_pong(command->body.ping.sequence);
 		break;
 	case ush_HelperCommand_init_tag:
 		if (helper.config.n_inits < CALL_INITS_MAX)
@@ -325,17 +295,6 @@ static void on_packets(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-static bool is_started_by_daemon(void)
-{
-	int type = 0;
-	socklen_t len = sizeof(type);
-
-	return getsockopt(HELPER_FD_PACKETS, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-		type == SOCK_SEQPACKET &&
-		getsockopt(HELPER_FD_MESSAGES, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-		type == SOCK_SEQPACKET;
-}
-
 static void run(void)
 {
 	helper.base = event_base_new();
@@ -372,7 +331,7 @@ static void clean_up(void)
 
 int main(void)
 {
-	if (!is_started_by_daemon()) {
+	if (!helper_process_is_started_by_daemon()) {
 		fputs("usocket-modem is started by usocketd, which see.\n", stderr);
 		return 2;
 	}

@@ -14,18 +14,16 @@
  * ends. Frames that the daemon does not take are queued and then dropped; the
  * daemon is never waited for.
  */
+#include "netif/helper_process.h"
 #include "netif/log.h"
 #include "netif/slirp/backend.h"
 #include "netif/slirp/rights.h"
-#include "proto/helper_codec.h"
 #include "proto/table.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define FRAME_MAX	(65535 + 14)
 #define FRAMES_PER_TURN 64
@@ -44,26 +42,6 @@ static struct {
 	uint8_t frame[FRAME_MAX];
 } helper;
 
-static void send_event(const ush_HelperEvent *event)
-{
-	uint8_t buf[HELPER_MESSAGE_MAX];
-	int len = helper_encode_event(event, buf, sizeof(buf));
-
-	/* If the daemon does not read, it is about to kill us. */
-	if (len >= 0 && send(HELPER_FD_MESSAGES, buf, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return;
-}
-
-static void send_log(uint32_t level, const char *text)
-{
-	ush_HelperEvent event = ush_HelperEvent_init_zero;
-
-	event.which_body = ush_HelperEvent_log_tag;
-	event.body.log.level = level;
-	snprintf(event.body.log.text, sizeof(event.body.log.text), "%s", text);
-	send_event(&event);
-}
-
 static enum turn fail(const char *what, int error)
 {
 	ush_HelperEvent event = ush_HelperEvent_init_zero;
@@ -72,7 +50,7 @@ static enum turn fail(const char *what, int error)
 	event.body.failed.reason = TABLE_REASON_SYSTEM;
 	snprintf(event.body.failed.cause, sizeof(event.body.failed.cause), "%s: %s", what,
 		strerror(error));
-	send_event(&event);
+	helper_process_send(&event);
 	return TURN_FAIL;
 }
 
@@ -90,7 +68,7 @@ static void open_forwards(void)
 			continue;
 		snprintf(text, sizeof(text), "%s port %u of the host cannot be forwarded: %s",
 			forward->udp ? "UDP" : "TCP", forward->host_port, strerror(-error));
-		send_log(LOG_LEVEL_ERROR, text);
+		helper_process_log(LOG_LEVEL_ERROR, text);
 	}
 }
 
@@ -101,7 +79,7 @@ static enum turn start(const ush_HelperStart *start)
 
 	if (helper.backend)
 		return TURN_GO_ON;
-	helper.backend = backend_new(HELPER_FD_PACKETS, start->mtu, send_log);
+	helper.backend = backend_new(HELPER_FD_PACKETS, start->mtu, helper_process_log);
 	if (!helper.backend)
 		return fail("libslirp", ENOMEM);
 	open_forwards();
@@ -110,24 +88,15 @@ static enum turn start(const ush_HelperStart *start)
 		return fail("rights cannot be dropped", -error);
 	event.which_body = ush_HelperEvent_ready_tag;
 	backend_describe(helper.backend, &event.body.ready);
-	send_event(&event);
+	helper_process_send(&event);
 	return TURN_GO_ON;
-}
-
-static void pong(uint32_t sequence)
-{
-	ush_HelperEvent event = ush_HelperEvent_init_zero;
-
-	event.which_body = ush_HelperEvent_pong_tag;
-	event.body.pong.sequence = sequence;
-	send_event(&event);
 }
 
 static enum turn handle(const ush_HelperCommand *command)
 {
 	switch (command->which_body) {
 	case ush_HelperCommand_ping_tag:
-		pong(command->body.ping.sequence);
+		helper_process_pong(command->body.ping.sequence);
 		return TURN_GO_ON;
 	case ush_HelperCommand_forward_tag:
 		if (helper.n_forwards < FORWARDS_MAX)
@@ -192,22 +161,11 @@ static enum turn turn(void)
 	return result;
 }
 
-static bool is_started_by_daemon(void)
-{
-	int type = 0;
-	socklen_t len = sizeof(type);
-
-	return getsockopt(HELPER_FD_PACKETS, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-		type == SOCK_SEQPACKET &&
-		getsockopt(HELPER_FD_MESSAGES, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-		type == SOCK_SEQPACKET;
-}
-
 int main(void)
 {
 	enum turn result = TURN_GO_ON;
 
-	if (!is_started_by_daemon()) {
+	if (!helper_process_is_started_by_daemon()) {
 		fputs("usocket-slirp is started by usocketd, which see.\n", stderr);
 		return 2;
 	}
