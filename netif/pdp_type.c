@@ -64,17 +64,6 @@ void pdp_type_take_sim(struct pdp_type *p, const char *iccid)
 	start_over(p);
 }
 
-static bool contains(const char *text, const char *part)
-{
-	size_t len = strlen(part);
-
-	for (; *text; text++) {
-		if (strncasecmp(text, part, len) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* A number that stands alone in the text. */
 static bool has_number(const char *text, long number)
 {
@@ -104,11 +93,11 @@ static const char *following(const char *type)
 /* What the cause says is to be asked for; NULL: it says nothing of types. */
 static const char *type_of_cause(const char *cause, const char *refused)
 {
-	if (contains(cause, "ipv4 only") || has_number(cause, CAUSE_IP4_ONLY))
+	if (strcasestr(cause, "ipv4 only") || has_number(cause, CAUSE_IP4_ONLY))
 		return PDP_TYPE_IP4;
-	if (contains(cause, "ipv6 only") || has_number(cause, CAUSE_IP6_ONLY))
+	if (strcasestr(cause, "ipv6 only") || has_number(cause, CAUSE_IP6_ONLY))
 		return PDP_TYPE_IP6;
-	if (contains(cause, "pdp type") || contains(cause, "pdn type") ||
+	if (strcasestr(cause, "pdp type") || strcasestr(cause, "pdn type") ||
 		has_number(cause, CAUSE_UNKNOWN_TYPE))
 		return following(refused);
 	return NULL;

@@ -127,21 +127,10 @@ const struct family *family_find(const char *name)
 	return NULL;
 }
 
-static bool contains(const char *text, const char *part)
-{
-	size_t len = strlen(part);
-
-	for (; *text; text++) {
-		if (strncasecmp(text, part, len) == 0)
-			return true;
-	}
-	return false;
-}
-
 const struct family *family_of(const char *manufacturer)
 {
 	for (size_t i = 0; i < N_FAMILIES; i++) {
-		if (families[i].manufacturer && contains(manufacturer, families[i].manufacturer))
+		if (families[i].manufacturer && strcasestr(manufacturer, families[i].manufacturer))
 			return &families[i];
 	}
 	return family_generic();

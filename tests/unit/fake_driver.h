@@ -8,6 +8,7 @@
 #include "netif/link.h"
 #include "netif/link_private.h"
 #include "netif/stack.h"
+#include "tests/unit/netif_test.h"
 
 #include <check.h>
 #include <stdbool.h>
@@ -113,6 +114,23 @@ static struct link *make_link(const char *name)
 	fake_of(link)->wire = -1;
 	set_addresses(link, "10.1.0.2/24", "fd01::2/64");
 	return link;
+}
+
+static void fake_changed(struct link *link, void *arg)
+{
+	(void)link;
+	(void)arg;
+}
+
+/* Starts a link whose changes are of no interest. */
+static inline void start_fake(struct link *link)
+{
+	ck_assert_int_eq(link_start(link, base, fake_changed, NULL), 0);
+}
+
+static inline bool is_up(void *arg)
+{
+	return link_state(arg) == TABLE_LINK_UP;
 }
 
 static void free_fake(struct link *link)

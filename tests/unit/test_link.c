@@ -37,11 +37,6 @@ static void start(struct link *link)
 	ck_assert_int_eq(link_start(link, base, on_changed, &n_changes), 0);
 }
 
-static bool is_up(void *arg)
-{
-	return link_state(arg) == TABLE_LINK_UP;
-}
-
 static bool is_down(void *arg)
 {
 	return link_state(arg) == TABLE_LINK_DOWN;

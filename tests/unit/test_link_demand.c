@@ -19,17 +19,6 @@
 
 static struct link *one;
 
-static void on_changed(struct link *link, void *arg)
-{
-	(void)link;
-	(void)arg;
-}
-
-static bool is_up(void *arg)
-{
-	return link_state(arg) == TABLE_LINK_UP;
-}
-
 static void set(const char *key, const char *value)
 {
 	char error[200];
@@ -54,7 +43,7 @@ static void teardown(void)
 
 static void start(void)
 {
-	ck_assert_int_eq(link_start(one, base, on_changed, NULL), 0);
+	start_fake(one);
 	run_for(5);
 }
 

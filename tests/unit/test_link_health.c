@@ -25,17 +25,6 @@ static const uint8_t name_server[4] = { 192, 0, 2, 53 };
 
 static struct link *one;
 
-static void on_changed(struct link *link, void *arg)
-{
-	(void)link;
-	(void)arg;
-}
-
-static bool is_up(void *arg)
-{
-	return link_state(arg) == TABLE_LINK_UP;
-}
-
 static void setup(void)
 {
 	stack_setup();
@@ -52,7 +41,7 @@ static void teardown(void)
 
 static void come_up(void)
 {
-	ck_assert_int_eq(link_start(one, base, on_changed, NULL), 0);
+	start_fake(one);
 	ck_assert(run_until(is_up, one, 10000));
 }
 

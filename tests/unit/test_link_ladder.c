@@ -16,22 +16,6 @@
 
 static struct link *one;
 
-static void on_changed(struct link *link, void *arg)
-{
-	(void)link;
-	(void)arg;
-}
-
-static void start(struct link *link)
-{
-	ck_assert_int_eq(link_start(link, base, on_changed, NULL), 0);
-}
-
-static bool is_up(void *arg)
-{
-	return link_state(arg) == TABLE_LINK_UP;
-}
-
 static void setup(void)
 {
 	stack_setup();
@@ -59,7 +43,7 @@ START_TEST(link_that_fails_again_and_again_takes_the_next_step)
 	struct table_link t = { 0 };
 
 	fake_of(one)->refuses = true;
-	start(one);
+	start_fake(one);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		let_time_pass(one);
 		ck_assert_int_eq(fake_of(one)->n_opens, (int)i + 1);
@@ -91,7 +75,7 @@ START_TEST(link_down_for_the_same_cause_again_is_no_news)
 	int n_notices = 0, n = 0;
 
 	fake_of(one)->refuses = true;
-	start(one);
+	start_fake(one);
 	for (int i = 0; i < 4; i++)
 		let_time_pass(one);
 	fake_of(one)->reason = TABLE_REASON_CARRIER;
@@ -115,7 +99,7 @@ START_TEST(link_whose_power_step_is_due_runs_the_script_first)
 	fake_of(one)->refuses = true;
 	fake_of(one)->reason = TABLE_REASON_SILENT;
 	snprintf(one->power_script, sizeof(one->power_script), "/bin/true");
-	start(one);
+	start_fake(one);
 	let_time_pass(one);
 	let_time_pass(one);
 	let_time_pass(one);
@@ -130,7 +114,7 @@ END_TEST
 
 START_TEST(link_taken_down_ends_the_power_script)
 {
-	start(one);
+	start_fake(one);
 	ck_assert(run_until(is_up, one, 10000));
 	link_fail(one, TABLE_REASON_CARRIER, "no carrier");
 	/* It will not end by itself: the link's name is no file, the device is endless. */
@@ -153,7 +137,7 @@ START_TEST(link_refused_three_times_is_not_tried_again)
 
 	fake_of(one)->refuses = true;
 	fake_of(one)->reason = TABLE_REASON_AUTHENTICATION;
-	start(one);
+	start_fake(one);
 	let_time_pass(one);
 	let_time_pass(one);
 	ck_assert(!one->is_refused);
@@ -185,7 +169,7 @@ START_TEST(link_refused_is_tried_again_when_the_device_comes_back)
 	fclose(fopen(path, "w"));
 	fake_of(one)->device = path;
 	fake_of(one)->negotiates = true;
-	start(one);
+	start_fake(one);
 	run_for(10);
 	link_refuse(one, TABLE_REASON_SIM_MISSING, "no SIM");
 	let_it_look(one);
@@ -212,7 +196,7 @@ START_TEST(link_without_its_device_is_tried_as_soon_as_it_is_there)
 	fake_of(one)->device = path;
 	fake_of(one)->refuses = true;
 	fake_of(one)->reason = TABLE_REASON_DEVICE;
-	start(one);
+	start_fake(one);
 	for (int i = 0; i < 12; i++)
 		let_time_pass(one);
 	fake_of(one)->refuses = false;
