@@ -8,6 +8,11 @@
  * when the socket dies. lwIP's own duplicate check is switched off for our
  * pcbs (they all carry SOF_REUSEADDR), this table is the authority.
  *
+ * A dynamic port that is released rests until PORTS_RESTING_MAX later ones were.
+ * Its last peer may be in TIME_WAIT, and not every peer's TCP lets a new SYN
+ * end that: libslirp's and BSD's of old refuse the connection while its ISN lies
+ * in the old one's window.
+ *
  * TCP connections in TIME_WAIT have no socket any more. They are found in lwIP's
  * list, where the uid travels in an ext argument: an explicit bind must not take
  * their port from another user, and a dynamic port is rather another one.
@@ -63,6 +68,41 @@ static int table_insert(struct port_table *table, struct usock *s, const struct 
 	s->ports = table;
 	s->bound = *local;
 	return 0;
+}
+
+static bool is_dynamic(uint16_t port)
+{
+	return port >= PORTS_DYNAMIC_FIRST;
+}
+
+static bool port_rests(const struct port_table *table, uint16_t port)
+{
+	unsigned int i = port - PORTS_DYNAMIC_FIRST;
+
+	return table->rests[i / 8] & 1u << i % 8;
+}
+
+static void port_flip_rest(struct port_table *table, uint16_t port)
+{
+	unsigned int i = port - PORTS_DYNAMIC_FIRST;
+
+	table->rests[i / 8] ^= (uint8_t)(1u << i % 8);
+}
+
+/* In place of the one that has rested longest. */
+static void port_rest(struct port_table *table, uint16_t port)
+{
+	uint16_t *at = &table->resting[table->next_resting];
+
+	if (!is_dynamic(port) || port_rests(table, port))
+		return;
+	if (table->n_resting == PORTS_RESTING_MAX)
+		port_flip_rest(table, *at);
+	else
+		table->n_resting++;
+	*at = port;
+	port_flip_rest(table, port);
+	table->next_resting = (table->next_resting + 1) % PORTS_RESTING_MAX;
 }
 
 static bool is_dual_stack(const struct usock *s, const struct address *local)
@@ -134,13 +174,15 @@ static bool ports_free(struct port_table *table, const struct usock *s,
 }
 
 /*
- * Some connection in TIME_WAIT has the port, here or, if it was with the stack
- * itself, as its peer's: better not so soon again.
+ * The port rests, or some connection in TIME_WAIT has it, here or, if it was with
+ * the stack itself, as its peer's: better not so soon again.
  */
-static bool ports_were_used(uint16_t port)
+static bool ports_were_used(const struct port_table *table, uint16_t port)
 {
 	const struct tcp_pcb *pcb;
 
+	if (port_rests(table, port))
+		return true;
 	for (pcb = tcp_tw_pcbs; pcb; pcb = pcb->next)
 		if (pcb->local_port == port || pcb->remote_port == port)
 			return true;
@@ -150,15 +192,15 @@ static bool ports_were_used(uint16_t port)
 /* For a dynamic port: nobody at all is on it, and at random nobody was. */
 static int ports_pick(struct port_table *table, uint16_t *port)
 {
-	const uint32_t span = PORTS_DYNAMIC_LAST - PORTS_DYNAMIC_FIRST + 1;
 	uint16_t start = 0;
 
-	for (uint32_t i = 0; i < RANDOM_PICKS + span; i++) {
+	for (uint32_t i = 0; i < RANDOM_PICKS + PORTS_DYNAMIC; i++) {
 		if (i <= RANDOM_PICKS && getrandom(&start, sizeof(start), 0) != sizeof(start))
 			return -ENOBUFS;
 		*port = (uint16_t)(PORTS_DYNAMIC_FIRST +
-			(start + (i > RANDOM_PICKS ? i : 0)) % span);
-		if (!table_find(table, *port) && (i > RANDOM_PICKS || !ports_were_used(*port)))
+			(start + (i > RANDOM_PICKS ? i : 0)) % PORTS_DYNAMIC);
+		if (!table_find(table, *port) &&
+			(i > RANDOM_PICKS || !ports_were_used(table, *port)))
 			return 0;
 	}
 	return -EADDRINUSE;
@@ -195,6 +237,7 @@ void ports_release(struct usock *s)
 	LIST_REMOVE(s, port_link);
 	s->ports = NULL;
 	if (entry && LIST_EMPTY(&entry->sockets)) {
+		port_rest(table, entry->port);
 		HASH_DEL(table->entries, entry);
 		free(entry);
 	}

@@ -8,13 +8,9 @@
 
 #include "daemon/socket_private.h"
 
-/* Dynamic ports, RFC 6335 section 6. */
-#define PORTS_DYNAMIC_FIRST 49152
-#define PORTS_DYNAMIC_LAST  65535
-
 /*
  * Registers @s at @local in @table; port 0 picks a free random one
- * (RFC 6056 3.3.1). s->bound is what it got.
+ * (RFC 6056 3.3.1) that was not in use lately. s->bound is what it got.
  * Returns 0, -EADDRINUSE, -ENOBUFS.
  */
 int ports_bind(struct port_table *table, struct usock *s, const struct address *local);

@@ -28,10 +28,21 @@ struct name_target;
 struct name_target_params;
 struct usock;
 
+/* Dynamic ports, RFC 6335 section 6. */
+#define PORTS_DYNAMIC_FIRST 49152
+#define PORTS_DYNAMIC_LAST  65535
+#define PORTS_DYNAMIC	    (PORTS_DYNAMIC_LAST - PORTS_DYNAMIC_FIRST + 1)
+
+/* So many that were released rest before one is picked again. */
+#define PORTS_RESTING_MAX (PORTS_DYNAMIC / 4)
+
 /* A protocol's port numbers in use; see ports.c. */
 struct port_entry;
 struct port_table {
-	struct port_entry *entries; /* uthash by port */
+	struct port_entry *entries;	     /* uthash by port */
+	uint16_t resting[PORTS_RESTING_MAX]; /* a ring; the oldest at next_resting */
+	size_t n_resting, next_resting;
+	uint8_t rests[PORTS_DYNAMIC / 8]; /* a bit a dynamic port: in the ring */
 };
 
 /*

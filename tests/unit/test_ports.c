@@ -129,6 +129,59 @@ START_TEST(bind_port_zero_picks_different_dynamic_ports)
 }
 END_TEST
 
+START_TEST(released_dynamic_port_rests)
+{
+	static int picked_at[PORTS_DYNAMIC];
+	struct test_socket t = fixture_socket(&f, TABLE_TYPE_STREAM, ADDRESS_IPV4);
+	struct port_table *table = &t.s->registry->tcp_ports;
+	struct address any = address_of(ANY4, 0);
+	int n_again = 0;
+
+	for (int i = 1; i <= 3 * PORTS_DYNAMIC; i++) {
+		int *last;
+
+		ck_assert_int_eq(ports_bind(table, t.s, &any), 0);
+		last = &picked_at[t.s->bound.port - PORTS_DYNAMIC_FIRST];
+		if (*last > 0) {
+			ck_assert_int_gt(i - *last, PORTS_RESTING_MAX);
+			n_again++;
+		}
+		*last = i;
+		ports_release(t.s);
+	}
+	ck_assert_int_gt(n_again, 0);
+}
+END_TEST
+
+START_TEST(every_dynamic_port_is_given_before_none_is)
+{
+	struct test_socket t = fixture_socket(&f, TABLE_TYPE_STREAM, ADDRESS_IPV4);
+	struct port_table *table = &t.s->registry->tcp_ports;
+	struct usock *holders = calloc(PORTS_DYNAMIC, sizeof(*holders));
+	struct address any = address_of(ANY4, 0);
+	uint16_t port;
+
+	ck_assert_ptr_nonnull(holders);
+	/* Some of them rest. */
+	for (int i = 0; i < PORTS_RESTING_MAX; i++) {
+		ck_assert_int_eq(ports_bind(table, t.s, &any), 0);
+		ports_release(t.s);
+	}
+	for (int i = 0; i < PORTS_DYNAMIC; i++) {
+		holders[i].registry = t.s->registry;
+		ck_assert_int_eq(ports_bind(table, &holders[i], &any), 0);
+	}
+	ck_assert_int_eq(ports_bind(table, t.s, &any), -EADDRINUSE);
+	port = holders[7].bound.port;
+	ports_release(&holders[7]);
+	ck_assert_int_eq(ports_bind(table, t.s, &any), 0);
+	ck_assert_uint_eq(t.s->bound.port, port);
+	for (int i = 0; i < PORTS_DYNAMIC; i++)
+		ports_release(&holders[i]);
+	free(holders);
+}
+END_TEST
+
 START_TEST(listener_blocks_bind_even_with_reuse)
 {
 	struct party party = { ANY4, true, false, 1000 };
@@ -202,6 +255,8 @@ int main(void)
 		sizeof(pairs) / sizeof(pairs[0]));
 	tcase_add_test(tc, bind_twice_is_invalid);
 	tcase_add_test(tc, bind_port_zero_picks_different_dynamic_ports);
+	tcase_add_test(tc, released_dynamic_port_rests);
+	tcase_add_test(tc, every_dynamic_port_is_given_before_none_is);
 	tcase_add_test(tc, listener_blocks_bind_even_with_reuse);
 	tcase_add_test(tc, second_listener_on_a_shared_port_is_refused);
 	tcase_add_test(tc, time_wait_keeps_the_port_for_its_user);
