@@ -39,6 +39,11 @@ enum ctl_flag {
 	CTL_LINK = 1 << 18,
 	CTL_TIMEOUT = 1 << 19,
 	CTL_FOLLOW = 1 << 20,
+	CTL_DATAGRAMS = 1 << 21,
+	CTL_ACCEPT = 1 << 22,
+	CTL_QUIET = 1 << 23,
+	CTL_ZERO = 1 << 24,
+	CTL_SHUT = 1 << 25,
 };
 
 #define CTL_GLOBAL (CTL_SOCKET | CTL_JSON | CTL_HELP | CTL_VERSION)
@@ -50,7 +55,7 @@ struct ctl_options {
 	const char *program; /* CTL_PROGRAM */
 	uint32_t pid;	     /* CTL_PID */
 	const char *link;    /* CTL_LINK */
-	int timeout_ms;	     /* CTL_TIMEOUT */
+	int timeout_ms;	     /* CTL_TIMEOUT, CTL_QUIET */
 	char **operands;
 	int n_operands;
 };
@@ -79,5 +84,9 @@ int ctl_run_link_log(const struct ctl_options *options, FILE *out);
 int ctl_run_at(const struct ctl_options *options, FILE *out);
 int ctl_run_monitor(const struct ctl_options *options, FILE *out);
 int ctl_run_resolve(const struct ctl_options *options, FILE *out);
+int ctl_run_nc(const struct ctl_options *options, FILE *out);
+
+/* The AF_ number that -4 and -6 ask for; both together ask for what neither does. */
+int ctl_family(uint32_t flags);
 
 #endif

@@ -5,7 +5,8 @@
  * Two const tables, the commands and the options, are all that parsing and
  * help know. The line is read in two passes of getopt_long: the options before
  * the command, then those of the command, among which the global ones may stand
- * too. The options' bits serve getopt as their values.
+ * too. A letter may mean one thing to one command and another to the next: only
+ * the rows that the command takes are looked at.
  */
 #include "client/usocketctl/options.h"
 
@@ -13,6 +14,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct option_row {
 	uint32_t flag;
@@ -44,6 +46,11 @@ static const struct option_row rows[] = {
 	{ CTL_LINK, 0, "link", "NAME", "the link, if there are several" },
 	{ CTL_TIMEOUT, 0, "timeout", "S", "wait no longer than this, in seconds" },
 	{ CTL_FOLLOW, 'f', "follow", NULL, "go on with what is added" },
+	{ CTL_DATAGRAMS, 'u', "udp", NULL, "UDP: each read of standard input is a datagram" },
+	{ CTL_ACCEPT, 'l', "listen", NULL, "wait for one connection instead of making it" },
+	{ CTL_QUIET, 'w', "wait", "S", "end after so many seconds without connection or data" },
+	{ CTL_ZERO, 'z', "zero", NULL, "connect and end: is anybody there?" },
+	{ CTL_SHUT, 'N', "shutdown", NULL, "has no effect: the end of input is always passed on" },
 };
 
 #define N_ROWS	    (sizeof(rows) / sizeof(rows[0]))
@@ -83,6 +90,9 @@ static const struct ctl_command commands[] = {
 	{ "monitor", NULL, 0, 0, "a line for each change of a link", 0, ctl_run_monitor },
 	{ "resolve", "NAME", 1, 1, "look a name up as programs would", CTL_IPV4 | CTL_IPV6,
 		ctl_run_resolve },
+	{ "nc", "[HOST] PORT", 1, 2, "connect standard input and output with a peer",
+		CTL_IPV4 | CTL_IPV6 | CTL_DATAGRAMS | CTL_ACCEPT | CTL_QUIET | CTL_ZERO | CTL_SHUT,
+		ctl_run_nc },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -140,14 +150,15 @@ static void make_getopt_tables(uint32_t flags, char letters[LETTERS_MAX],
 	*names = (struct option){ 0 };
 }
 
-static const struct option_row *find_row(int value)
+/* getopt has given @value for one of the rows in @flags. */
+static const struct option_row *find_row(int value, uint32_t flags)
 {
 	size_t i;
 
 	if (value >= ROW_FIRST)
 		return &rows[value - ROW_FIRST];
 	for (i = 0; i < N_ROWS; i++)
-		if (rows[i].letter == value)
+		if (rows[i].letter == value && rows[i].flag & flags)
 			return &rows[i];
 	return NULL;
 }
@@ -198,6 +209,7 @@ static int store(struct ctl_options *options, const struct option_row *row)
 		options->link = optarg;
 		return 0;
 	case CTL_TIMEOUT:
+	case CTL_QUIET:
 		return store_timeout(options, optarg);
 	default:
 		return 0;
@@ -223,7 +235,7 @@ static int read_options(struct ctl_options *options, uint32_t flags, const char 
 			fputs("Try 'usocketctl --help'.\n", stderr);
 			return -EINVAL;
 		}
-		if (store(options, find_row(value)) < 0)
+		if (store(options, find_row(value, flags)) < 0)
 			return -EINVAL;
 	}
 	return 0;
@@ -241,6 +253,18 @@ static int read_operands(struct ctl_options *options, const struct ctl_command *
 	options->operands = operands;
 	options->n_operands = n;
 	return 0;
+}
+
+int ctl_family(uint32_t flags)
+{
+	switch (flags & (CTL_IPV4 | CTL_IPV6)) {
+	case CTL_IPV4:
+		return AF_INET;
+	case CTL_IPV6:
+		return AF_INET6;
+	default:
+		return AF_UNSPEC;
+	}
 }
 
 int options_parse(struct ctl_options *options, const struct ctl_command **command, int argc,

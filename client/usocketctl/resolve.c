@@ -18,19 +18,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* -4 and -6 together ask for both, as neither does. */
-static int wanted_family(uint32_t flags)
-{
-	switch (flags & (CTL_IPV4 | CTL_IPV6)) {
-	case CTL_IPV4:
-		return AF_INET;
-	case CTL_IPV6:
-		return AF_INET6;
-	default:
-		return AF_UNSPEC;
-	}
-}
-
 static struct usocket_address get_address(const struct addrinfo *entry)
 {
 	const struct sockaddr_in *sin = (const void *)entry->ai_addr;
@@ -79,7 +66,7 @@ static int print_json(const char *name, const struct addrinfo *entry, FILE *out)
 int ctl_run_resolve(const struct ctl_options *options, FILE *out)
 {
 	struct addrinfo hints = {
-		.ai_family = wanted_family(options->flags),
+		.ai_family = ctl_family(options->flags),
 		.ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_CANONNAME,
 	};

@@ -11,6 +11,7 @@ import harness
 from harness import Tun
 from preload_support import PreloadCase, needs, usocket_run
 from runner import deadline
+from ssh_support import SSHD, SshFiles
 
 NGINX = """
 daemon off; master_process on; worker_processes 4; pid {folder}/nginx.pid;
@@ -204,22 +205,12 @@ class Daemons(ServerCase):
 class Ssh(ServerCase):
     """sshd hands its connection to a new image of itself."""
 
-    @needs("/usr/sbin/sshd")
+    @needs(SSHD)
     def test_ssh_and_scp_both_ways(self):
-        harness.need_other_users()
-        os.makedirs("/run/sshd", exist_ok=True)
-        port = self.free_port()
-        key, host = (os.path.join(self.folder, n) for n in ("key", "host"))
-        for path in key, host:
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
-        self.start("/usr/sbin/sshd", "-D", "-e", "-p", port, "-h", host, "-f", "/dev/null",
-                   "-o", f"AuthorizedKeysFile={key}.pub", "-o", "StrictModes=no",
-                   "-o", "Subsystem=sftp internal-sftp", "-o", "UsePAM=no",
-                   "-o", "PermitRootLogin=yes", "-o", "UseDNS=no")
+        ssh, port = SshFiles(self.folder), self.free_port()
+        self.start(*ssh.server(port))
         self.connect_until_served(port).close()
-        options = ["-i", key, "-o", "StrictHostKeyChecking=no",
-                   "-o", "UserKnownHostsFile=/dev/null",
-                   "-o", "LogLevel=INFO", "-o", "BatchMode=yes", "-F", "/dev/null"]
+        options = ssh.client_options()
         # A kernel client.
         said = subprocess.run(["ssh", *options, "-p", str(port), f"root@{Tun.STACK[4]}",
                                "echo $SSH_CLIENT"], env=harness.child_env(),

@@ -36,6 +36,11 @@ int ctl_run_resolve(const struct ctl_options *options, FILE *out)
 	return ctl_run_status(options, out);
 }
 
+int ctl_run_nc(const struct ctl_options *options, FILE *out)
+{
+	return ctl_run_status(options, out);
+}
+
 int ctl_run_link_up(const struct ctl_options *options, FILE *out)
 {
 	return ctl_run_status(options, out);
@@ -108,6 +113,10 @@ static const struct line right[] = {
 		CTL_PID | CTL_PROGRAM | CTL_IPV4 | CTL_IPV6 },
 	{ { "resolve", "name", "-4" }, "resolve", CTL_IPV4 },
 	{ { "resolve", "-6", "--", "-name" }, "resolve", CTL_IPV6 },
+	{ { "nc", "-uN4", "-w", "1", "host", "7" }, "nc",
+		CTL_DATAGRAMS | CTL_SHUT | CTL_IPV4 | CTL_QUIET },
+	{ { "nc", "--listen", "7" }, "nc", CTL_ACCEPT },
+	{ { "nc", "-z", "host", "7" }, "nc", CTL_ZERO },
 	{ { "link", "wan" }, "link", 0 },
 	{ { "link", "up", "wan" }, "link up", 0 },
 	{ { "-j", "link", "log", "-f" }, "link log", CTL_JSON | CTL_FOLLOW },
@@ -181,6 +190,10 @@ static const struct line wrong[] = {
 	{ { "link", "wait", "--timeout", "nan" }, NULL, 0 },
 	{ { "link", "wait", "--timeout", "1e9" }, NULL, 0 },
 	{ { "at" }, NULL, 0 },
+	{ { "nc" }, NULL, 0 },
+	{ { "nc", "-w", "-1", "host", "7" }, NULL, 0 },
+	{ { "nc", "-t", "host", "7" }, NULL, 0 },
+	{ { "nc", "one", "two", "three" }, NULL, 0 },
 	{ { "--socket" }, NULL, 0 },
 	{ { "sockets", "--pid", "0" }, NULL, 0 },
 	{ { "sockets", "--pid", "-1" }, NULL, 0 },
