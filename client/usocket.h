@@ -287,11 +287,14 @@ ssize_t usocket_recvmsg_timeout(int fd, struct msghdr *message, int flags, int t
  * SOL_SOCKET    SO_ERROR (get; clears), SO_TYPE, SO_DOMAIN, SO_PROTOCOL,
  *               SO_ACCEPTCONN (get), SO_REUSEADDR, SO_KEEPALIVE, SO_BROADCAST,
  *               SO_LINGER, SO_RCVBUF, SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO,
- *               SO_RCVLOWAT and SO_SNDLOWAT (1 only)
+ *               SO_RCVLOWAT and SO_SNDLOWAT (1 only), SO_OOBINLINE (a hint: 1,
+ *               urgent data always is in line, RFC 6093)
  * IPPROTO_TCP   TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL (1..32767 s),
- *               TCP_KEEPCNT (1..127), TCP_INFO (get; what is known: state,
- *               rtt, retransmits, unacked, bytes), TCP_MAXSEG (get),
- *               TCP_QUICKACK (a hint without effect)
+ *               TCP_KEEPCNT (1..127), TCP_USER_TIMEOUT (ms, RFC 5482: how long
+ *               data may stay unacknowledged, a connect take, and keep-alive
+ *               probes go on, until ETIMEDOUT; 0: the stack's own limits),
+ *               TCP_INFO (get; what is known: state, rtt, retransmits, unacked,
+ *               bytes), TCP_MAXSEG (get), TCP_QUICKACK (a hint without effect)
  * IPPROTO_IP    IP_TTL, IP_TOS, IP_MULTICAST_TTL, IP_MULTICAST_LOOP,
  *               IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP (ip_mreq or ip_mreqn),
  *               IP_MULTICAST_IF (in_addr, ip_mreq or ip_mreqn), IP_MTU (get)

@@ -50,6 +50,7 @@ static const struct option_row rows[] = {
 	[usp_Option_OPTION_JOIN_GROUP] = { 0 },
 	[usp_Option_OPTION_LEAVE_GROUP] = { 0 },
 	[usp_Option_OPTION_MULTICAST_INTERFACE] = { FOR_MULTICAST, 0, INT32_MAX, 0 },
+	[usp_Option_OPTION_USER_TIMEOUT] = { FOR_TCP, 0, INT32_MAX, 0 },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == SOCKET_OPTION_COUNT, "a row for each option");
 

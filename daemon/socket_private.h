@@ -75,7 +75,7 @@ struct socket_ops {
 };
 
 /* Values of the options that are one number; index by usp_Option. */
-#define SOCKET_OPTION_COUNT (usp_Option_OPTION_MULTICAST_INTERFACE + 1)
+#define SOCKET_OPTION_COUNT (usp_Option_OPTION_USER_TIMEOUT + 1)
 
 /*
  * Common part of every socket; the first member of struct tcp_socket and

@@ -258,7 +258,8 @@ static void pcb_set_keep_alive(struct usock *s, struct tcp_pcb *pcb)
 		ip_reset_option(pcb, SOF_KEEPALIVE);
 	pcb->keep_idle = (u32_t)socket_option(s, usp_Option_OPTION_KEEP_IDLE) * 1000;
 	pcb->keep_intvl = (u32_t)socket_option(s, usp_Option_OPTION_KEEP_INTERVAL) * 1000;
-	pcb->keep_cnt = (u32_t)socket_option(s, usp_Option_OPTION_KEEP_COUNT);
+	pcb->keep_cnt = tcp_user_timeout_probes(tcp_of(s), pcb->keep_idle, pcb->keep_intvl,
+		(u32_t)socket_option(s, usp_Option_OPTION_KEEP_COUNT));
 }
 
 static void pcb_set_nagle(struct usock *s, struct tcp_pcb *pcb)
@@ -295,6 +296,10 @@ int tcp_set_option(struct usock *s, usp_Option option)
 	case usp_Option_OPTION_KEEP_INTERVAL:
 	case usp_Option_OPTION_KEEP_COUNT:
 		pcb_set_keep_alive(s, pcb);
+		break;
+	case usp_Option_OPTION_USER_TIMEOUT:
+		pcb_set_keep_alive(s, pcb);
+		tcp_user_timeout_restart(tcp_of(s));
 		break;
 	case usp_Option_OPTION_NO_DELAY:
 		pcb_set_nagle(s, pcb);
@@ -455,6 +460,7 @@ static void tcp_op_release(struct usock *s)
 		close(t->client_end);
 	if (t->deadline)
 		event_free(t->deadline);
+	tcp_user_timeout_release(t);
 }
 
 static const struct socket_ops tcp_ops = {
@@ -571,6 +577,7 @@ static void on_retransmitted(struct tcp_pcb *pcb)
 		return;
 	t->base.record.retransmissions++;
 	t->timed_ns = 0;
+	tcp_user_timeout_retransmitted(t, pcb);
 	if (pcb->nrtx > 1) {
 		t->is_stalled = true;
 		socket_schedule(&t->base);

@@ -245,7 +245,9 @@ int tcp_op_connect(struct usock *s, const struct address *remote, bool wait_for_
 	t->target = connect_target(remote);
 	r = check_target(t, &t->target);
 	if (r == 0)
-		r = tcp_arm_deadline(t, s->registry->daemon->config.connect_timeout_s * 1000);
+		r = tcp_arm_deadline(t,
+			tcp_user_timeout_bound(t,
+				s->registry->daemon->config.connect_timeout_s * 1000));
 	if (r == 0)
 		r = start_connecting(t);
 	t->wait_for_link = wait_for_link;
@@ -275,7 +277,8 @@ static int connect_next(struct tcp_socket *t)
 		if (r == 0)
 			r = start_connecting(t);
 		if (r == 0)
-			r = tcp_arm_deadline(t, name_target_share_ms(name));
+			r = tcp_arm_deadline(t,
+				tcp_user_timeout_bound(t, name_target_share_ms(name)));
 		if (r == 0)
 			return 0;
 		tcp_drop_pcb(t);

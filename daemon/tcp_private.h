@@ -66,6 +66,8 @@ struct tcp_socket {
 	uint8_t *unsent; /* read, but lwIP had no room */
 	size_t n_unsent;
 
+	struct event *user_timer; /* owned; NULL: the user timeout was never set */
+
 	/* Round trip time: lwIP's own is in half seconds. */
 	uint64_t timed_ns;  /* when the segment being timed went out, 0: none */
 	uint32_t timed_seq; /* its sequence number */
@@ -146,5 +148,19 @@ void tcp_stream_service(struct tcp_socket *t);
 /* The connection is over for @error (0: all is said and done). */
 void tcp_stream_ended(struct tcp_socket *t, int error);
 void tcp_stream_release(struct tcp_socket *t);
+
+/* tcp_user_timeout.c: does nothing unless the option is set. */
+/* Something may have become outstanding, or nothing is any more. */
+void tcp_user_timeout_watch(struct tcp_socket *t);
+/* Data was acknowledged, or the option set. */
+void tcp_user_timeout_restart(struct tcp_socket *t);
+/* @ms, or less: how long a connect may take. */
+uint32_t tcp_user_timeout_bound(const struct tcp_socket *t, uint32_t ms);
+/* @n, or as many probes as make up the user timeout; at least one. */
+uint32_t tcp_user_timeout_probes(const struct tcp_socket *t, uint32_t idle_ms,
+	uint32_t interval_ms, uint32_t n);
+/* lwIP does not give up before the user timeout. */
+void tcp_user_timeout_retransmitted(const struct tcp_socket *t, struct tcp_pcb *pcb);
+void tcp_user_timeout_release(struct tcp_socket *t);
 
 #endif

@@ -76,6 +76,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 	(void)pcb;
 	t->base.record.bytes_acked += len;
 	tcp_sample_rtt(t);
+	tcp_user_timeout_restart(t);
 	socket_schedule(&t->base);
 	return ERR_OK;
 }
@@ -385,6 +386,7 @@ static void serve_connected(struct tcp_socket *t)
 		serve_orphan(t);
 	else if (t->client_shut && t->pcb)
 		send_fin(t);
+	tcp_user_timeout_watch(t);
 }
 
 void tcp_stream_service(struct tcp_socket *t)

@@ -14,6 +14,7 @@
 #include "client/preload/kind.h"
 #include "client/preload/linux_errno.h"
 #include "client/preload/move.h"
+#include "client/preload/options.h"
 #include "client/preload/places.h"
 #include "client/usocket.h"
 
@@ -198,34 +199,24 @@ int preload_getpeername(int fd, struct sockaddr *address, socklen_t *len)
 
 int preload_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
+	enum kind kind = kind_look(fd);
 	int r;
 
-	if (!kind_is_ours(kind_look(fd)))
+	if (!kind_is_ours(kind))
 		return getsockopt(fd, level, option, value, len);
-	r = usocket_getsockopt(fd, level, option, value, len);
+	r = options_get(fd, kind, level, option, value, len);
 	if (r == 0 && level == SOL_SOCKET && option == SO_ERROR && *len == sizeof(int))
 		*(int *)value = linux_errno(*(int *)value);
 	return r;
 }
 
-/*
- * Programs set it on sockets that share no port and end if that fails (BIND's).
- * Those that do share one are told by bind: EADDRINUSE.
- */
-static int set_reuse_port(const void *value, socklen_t len)
-{
-	if (!value)
-		return linux_fail(EFAULT);
-	return len < sizeof(int) ? linux_fail(EINVAL) : 0;
-}
-
 int preload_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-	if (!kind_is_ours(kind_look(fd)))
+	enum kind kind = kind_look(fd);
+
+	if (!kind_is_ours(kind))
 		return setsockopt(fd, level, option, value, len);
-	if (level == SOL_SOCKET && option == SO_REUSEPORT)
-		return set_reuse_port(value, len);
-	return usocket_setsockopt(fd, level, option, value, len);
+	return options_set(fd, kind, level, option, value, len);
 }
 
 int preload_shutdown(int fd, int how)

@@ -21,6 +21,8 @@ libusocket_preload_la_SOURCES = \
 	client/preload/move.c \
 	client/preload/move.h \
 	client/preload/names.c \
+	client/preload/options.c \
+	client/preload/options.h \
 	client/preload/places.c \
 	client/preload/places.h \
 	client/preload/prefix.c \

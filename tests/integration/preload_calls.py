@@ -299,6 +299,58 @@ class Streams(PreloadCase):
             assert info[0] == 1, "ESTABLISHED"
             """)
 
+    @rows("O6")
+    def test_options_that_change_nothing(self):
+        self.script('''
+            TCP, UDP = ((socket.AF_INET, k) for k in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+            SIX = socket.AF_INET6, socket.SOCK_DGRAM
+            for kind, level, option, value, shown in (
+                    (TCP, socket.SOL_SOCKET, socket.SO_PRIORITY, 5, 5),
+                    (TCP, socket.SOL_SOCKET, socket.SO_OOBINLINE, 1, 1),
+                    (UDP, socket.SOL_SOCKET, socket.SO_MARK, 0, 0),
+                    (TCP, socket.IPPROTO_TCP, socket.TCP_CORK, 1, 0),
+                    (TCP, socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5, 0),
+                    (TCP, socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5, 0),
+                    (TCP, socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 5000, 5000),
+                    (UDP, socket.IPPROTO_IP, 10, 0, 0),         # IP_MTU_DISCOVER: DONT
+                    (UDP, socket.IPPROTO_IP, 10, 5, 0),         # OMIT
+                    (UDP, socket.IPPROTO_IP, 11, 0, 0),         # IP_RECVERR
+                    (UDP, socket.IPPROTO_IP, 49, 1, 1),         # IP_MULTICAST_ALL
+                    (SIX, socket.IPPROTO_IPV6, 23, 1, 1),       # IPV6_MTU_DISCOVER: WANT
+                    (SIX, socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 0, 0)):
+                s = socket.socket(*kind)
+                s.setsockopt(level, option, value)
+                got = s.getsockopt(level, option)
+                assert got == shown, (level, option, got)
+            s = socket.socket(*TCP)
+            name = socket.IPPROTO_TCP, socket.TCP_CONGESTION
+            assert s.getsockopt(*name, 16).rstrip(bytes(1)) == b"reno"
+            s.setsockopt(*name, b"reno")
+            fails(errno.ENOENT, s.setsockopt, *name, b"cubic")
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"")
+            assert s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16) == b""
+            fails(errno.EINVAL, s.setsockopt, socket.IPPROTO_TCP, socket.TCP_CORK, b"x")
+            ''')
+
+    @rows("O6")
+    def test_options_that_would_change_something_92(self):
+        self.script('''
+            TCP, UDP = ((socket.AF_INET, k) for k in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+            SIX = socket.AF_INET6, socket.SOCK_DGRAM
+            for kind, level, option, value in (
+                    (TCP, socket.SOL_SOCKET, socket.SO_MARK, 7),
+                    (TCP, socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo"),
+                    (UDP, socket.SOL_SOCKET, 29, 1),            # SO_TIMESTAMP
+                    (UDP, socket.IPPROTO_IP, 10, 2),            # IP_MTU_DISCOVER: DO
+                    (UDP, socket.IPPROTO_IP, 11, 1),            # IP_RECVERR
+                    (UDP, socket.IPPROTO_IP, 8, 1),             # IP_PKTINFO
+                    (UDP, socket.IPPROTO_IP, 49, 0),            # IP_MULTICAST_ALL
+                    (UDP, socket.IPPROTO_TCP, socket.TCP_CORK, 1),
+                    (UDP, socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 0),
+                    (SIX, socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)):
+                fails(errno.ENOPROTOOPT, socket.socket(*kind).setsockopt, level, option, value)
+            ''')
+
     def test_ioctl(self):
         self.script("""
             import fcntl, termios

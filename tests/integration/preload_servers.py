@@ -101,6 +101,17 @@ class Tools(ServerCase):
         self.assertEqual(said, "192.0.2.5\n")
         self.assertEqual(set(dns.askers), {Tun.STACK[4]})
 
+    @needs("dig")
+    def test_dig_by_tcp(self):
+        """It sets TCP_USER_TIMEOUT, and gives up if it cannot."""
+        dns = fakedns.FakeDns(Tun.KERNEL[4])
+        self.addCleanup(dns.close)
+        dns.zone = {("peer.test", fakedns.A): ["192.0.2.5"]}
+        said = self.run_it("dig", "+tcp", f"@{Tun.KERNEL[4]}", "-p", dns.port, "+short",
+                           "peer.test", "A")
+        self.assertEqual(said, "192.0.2.5\n")
+        self.assertEqual(dns.queries, [("peer.test", fakedns.A, "tcp")])
+
     @needs("busybox")
     def test_busybox_wget(self):
         server = self.page_server()

@@ -13,7 +13,7 @@ from harness import Call, TunCase, both_families
 from rows_connect import HandCase
 from runner import rows
 
-TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT = 4, 5, 6
+TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT = 4, 5, 6, 18
 KEEP_ALIVE = (socket.IPPROTO_TCP, TCP_KEEPIDLE), (socket.IPPROTO_TCP, TCP_KEEPINTVL), \
              (socket.IPPROTO_TCP, TCP_KEEPCNT)
 
@@ -166,6 +166,32 @@ class Options(TunCase):
                     with self.fails(errno.EINVAL):
                         s.setsockopt(level, option, value)
 
+    @rows("O4")
+    def test_user_timeout_is_kept(self):
+        s = self.tcp()
+        option = socket.IPPROTO_TCP, TCP_USER_TIMEOUT
+        self.assertEqual(s.getsockopt(*option), 0)
+        for ms in 1, 30000, 2**31 - 1, 0:
+            s.setsockopt(*option, ms)
+            self.assertEqual(s.getsockopt(*option), ms)
+        with self.fails(errno.EINVAL):
+            s.setsockopt(*option, -1)
+        with self.fails(errno.ENOPROTOOPT):
+            self.udp().setsockopt(*option, 1)
+        listener = self.kernel_listener()
+        s.setsockopt(*option, 5000)
+        s.connect(self.address_of(listener))
+        self.assertEqual(s.getsockopt(*option), 5000)
+
+    def test_urgent_data_is_in_line(self):
+        s, peer = self.connected()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        self.assertEqual(s.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE), 1)
+        peer.send(b"ab")
+        peer.send(b"!", socket.MSG_OOB)
+        peer.send(b"cd")
+        self.assertEqual(s.recv_exactly(5), b"ab!cd")
+
     def test_v6only_before_binding_only(self):
         s = self.keep(usock.Sock(socket.AF_INET6))
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -215,3 +241,84 @@ class KeepAlive(HandCase):
         self.assertEqual(s.state(), 4)
         hand.send(wire.ACK, b"alive")
         self.assertEqual(s.recv_timeout(10, 1000), b"alive")
+
+
+@both_families
+class UserTimeout(HandCase):
+    """TCP_USER_TIMEOUT, RFC 5482: tcp(7) says what it bounds."""
+
+    slow = True
+    MS = 700
+
+    def limit(self, s, ms=MS):
+        s.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, ms)
+
+    def assert_ends(self, s, waiting, least_s):
+        with self.fails(errno.ETIMEDOUT):
+            waiting.result(30)
+        self.assertGreater(waiting.seconds, least_s)
+        self.assertEqual(s.state(), 0)
+        self.assertEqual(s.recv(1), b"")
+        with self.fails(errno.EPIPE):
+            s.send(b"x")
+
+    @rows("B3", "O4")
+    def test_data_that_stays_unacknowledged_110(self):
+        s, hand = self.hand_connected()
+        self.limit(s)
+        waiting = Call(s.recv, 1)
+        s.send(b"hello?")
+        hand.expect(wire.RST, timeout_s=20)
+        self.assert_ends(s, waiting, 0.6)
+
+    @rows("B3", "O4")
+    def test_window_that_stays_closed_110(self):
+        """The peer answers each probe, and takes nothing."""
+        s, hand = self.hand_connected(window=0)
+        self.limit(s, 1500)
+        waiting = Call(s.recv, 1)
+        s.send(b"waiting")
+        while waiting.is_alive():
+            if hand.wait(wire.ACK, timeout_s=0.1, matches=lambda p: p.payload):
+                hand.send(wire.ACK, window=0)
+        self.assert_ends(s, waiting, 1.4)
+
+    @rows("O4")
+    def test_nothing_outstanding_has_no_limit(self):
+        s, hand = self.hand_connected()
+        self.limit(s, 300)
+        waiting = Call(s.recv, 1)
+        s.send(b"x")
+        hand.take(hand.expect(wire.ACK, matches=lambda p: p.payload))
+        waiting.join(1)
+        self.assertTrue(waiting.is_alive())
+        hand.send(wire.ACK, b"y")
+        self.assertEqual(waiting.result(), b"y")
+
+    @rows("O4")
+    def test_set_while_data_is_outstanding(self):
+        s, hand = self.hand_connected()
+        waiting = Call(s.recv, 1)
+        s.send(b"hello?")
+        hand.expect(wire.ACK, matches=lambda p: p.payload)
+        self.limit(s)
+        self.assert_ends(s, waiting, 0.6)
+
+    @rows("K3", "O4")
+    def test_bounds_a_connect_110(self):
+        s = self.tcp()
+        self.limit(s)
+        connecting = Call(s.connect, (self.silent, 80))
+        with self.fails(errno.ETIMEDOUT):
+            connecting.result(30)
+        self.assertGreater(connecting.seconds, 0.6)
+
+    @rows("B3", "O4")
+    def test_goes_before_the_number_of_probes(self):
+        s, hand = self.hand_connected()
+        for option, value in ((TCP_KEEPIDLE, 1), (TCP_KEEPINTVL, 1), (TCP_KEEPCNT, 100)):
+            s.setsockopt(socket.IPPROTO_TCP, option, value)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        waiting = Call(s.recv, 1)
+        self.limit(s, 3000)
+        self.assert_ends(s, waiting, 2)
