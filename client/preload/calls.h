@@ -118,7 +118,18 @@
 		(n, in, out, except, timeout, mask))                                        \
 	X(int, epoll_ctl,                                                                   \
 		(int epoll, int operation, int fd, struct epoll_event *event),              \
-		(epoll, operation, fd, event))
+		(epoll, operation, fd, event))                                              \
+	X(int, epoll_wait,                                                                  \
+		(int epoll, struct epoll_event *events, int max, int timeout_ms),           \
+		(epoll, events, max, timeout_ms))                                           \
+	X(int, epoll_pwait,                                                                 \
+		(int epoll, struct epoll_event *events, int max, int timeout_ms,            \
+			const sigset_t *mask),                                              \
+		(epoll, events, max, timeout_ms, mask))                                     \
+	X(int, epoll_pwait2,                                                                \
+		(int epoll, struct epoll_event *events, int max,                            \
+			const struct timespec *timeout, const sigset_t *mask),              \
+		(epoll, events, max, timeout, mask))
 
 #define PRELOAD_NAME_CALLS(X)                                                                 \
 	X(int, getaddrinfo,                                                                   \

@@ -166,16 +166,3 @@ int preload_ioctl(int fd, unsigned long request, void *argument)
 	return kind_is_ours(kind) && argument ? ioctl_ours(fd, kind, request, argument)
 					      : ioctl(fd, request, argument);
 }
-
-int preload_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
-{
-	int r = epoll_ctl(epoll, operation, fd, event);
-	enum kind kind;
-
-	if (r < 0)
-		return r;
-	kind = kind_of(fd);
-	if (kind == KIND_STREAM || kind == KIND_DATAGRAM)
-		move_note_epoll(epoll, operation, fd, event);
-	return r;
-}

@@ -84,7 +84,9 @@ PRELOAD_CHECKED(EXPORT_CHECKED)
 	X(fcntl, (AS_INT(0), AS_INT(1), AS_PTR(2)))                                          \
 	X(ioctl, (AS_INT(0), (unsigned long)a[1], AS_PTR(2)))                                \
 	X(pidfd_getfd, (AS_INT(0), AS_INT(1), (unsigned int)a[2]))                           \
-	X(epoll_ctl, (AS_INT(0), AS_INT(1), AS_INT(2), AS_PTR(3)))
+	X(epoll_ctl, (AS_INT(0), AS_INT(1), AS_INT(2), AS_PTR(3)))                           \
+	X(epoll_pwait, (AS_INT(0), AS_PTR(1), AS_INT(2), AS_INT(3), AS_PTR(4)))              \
+	X(epoll_pwait2, (AS_INT(0), AS_PTR(1), AS_INT(2), AS_PTR(3), AS_PTR(4)))
 
 #define RAW_CASE(name, arguments) \
 	case SYS_##name:          \
@@ -102,12 +104,15 @@ EXPORT long export_syscall(long number, ...)
 	va_end(list);
 	switch (number) {
 		RAW_CALLS(RAW_CASE)
-		/* Newer machines have only dup3 and ppoll. */
+		/* Newer machines have only dup3, ppoll and epoll_pwait. */
 #ifdef SYS_dup2
 		RAW_CASE(dup2, (AS_INT(0), AS_INT(1)))
 #endif
 #ifdef SYS_poll
 		RAW_CASE(poll, (AS_PTR(0), (nfds_t)a[1], AS_INT(2)))
+#endif
+#ifdef SYS_epoll_wait
+		RAW_CASE(epoll_wait, (AS_INT(0), AS_PTR(1), AS_INT(2), AS_INT(3)))
 #endif
 	default:
 		return kernel_syscall(number, a);

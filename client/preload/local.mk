@@ -8,6 +8,7 @@ libusocket_preload_la_SOURCES = \
 	client/preload/control.c \
 	client/preload/data.c \
 	client/preload/descriptors.c \
+	client/preload/epoll.c \
 	client/preload/exports.c \
 	client/preload/exports.h \
 	client/preload/host_entry.c \

@@ -8,9 +8,9 @@
  * the number. What was set on the old one is asked of it and set on the new one.
  *
  * epoll(7) holds on to the old socket, not to the number, so registrations made
- * before (nginx does) are remembered as long as the socket can be moved, and
- * made again. There are few of them: the list is short, and empty in most
- * programs.
+ * before (nginx does) are remembered until it is known to be connected, and made
+ * again; meanwhile epoll.c asks for them too. There are few of them: the list is
+ * short, and empty in most programs.
  */
 #include "client/preload/move.h"
 
@@ -95,13 +95,34 @@ void move_note_epoll(int epoll, int operation, int fd, const struct epoll_event 
 	registry_unlock(&guard);
 }
 
+bool move_has_epoll(void)
+{
+	return atomic_load_explicit(&registry.n, memory_order_relaxed) > 0;
+}
+
+int move_find_epoll(int epoll, uint64_t data)
+{
+	struct registration *r;
+	struct guard guard;
+	int fd = -1, n = 0;
+
+	registry_lock(&guard);
+	LIST_FOREACH(r, &registry.list, link)
+		if (r->epoll == epoll && r->event.data.u64 == data) {
+			fd = r->fd;
+			n++;
+		}
+	registry_unlock(&guard);
+	return n == 1 ? fd : -1;
+}
+
 /* Calls @each, if there is one, and forgets all registrations of @fd. */
 static void take_registrations(int fd, void (*each)(struct registration *r))
 {
 	struct registration *r, *next;
 	struct guard guard;
 
-	if (atomic_load(&registry.n) == 0)
+	if (!move_has_epoll())
 		return;
 	registry_lock(&guard);
 	for (r = LIST_FIRST(&registry.list); r; r = next) {

@@ -6,6 +6,7 @@
 #define CLIENT_PRELOAD_MOVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct epoll_event;
 
@@ -24,6 +25,13 @@ bool move_is_bound(int fd);
 
 /* What epoll_ctl() has done with a usocket that may still be moved. */
 void move_note_epoll(int epoll, int operation, int fd, const struct epoll_event *event);
+/* Whether any is remembered; from memory. */
+bool move_has_epoll(void);
+/*
+ * The descriptor that was registered with @data at @epoll; -1: none, or several,
+ * which cannot be told apart.
+ */
+int move_find_epoll(int epoll, uint64_t data);
 /* @fd is closed, or will not be moved any more. */
 void move_forget_epoll(int fd);
 

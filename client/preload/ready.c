@@ -9,8 +9,7 @@
  * listeners and what is not ours waits in the kernel, and only what it shows of
  * ours is looked at afterwards.
  *
- * select() with such a socket in its sets is made a poll. epoll shows what the
- * kernel shows: programs that use it ask for SO_ERROR when a connect ends.
+ * select() with such a socket in its sets is made a poll. For epoll see epoll.c.
  */
 #include "client/preload/calls.h"
 

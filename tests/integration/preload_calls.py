@@ -272,6 +272,86 @@ class Streams(PreloadCase):
             assert a.recv(1) == b"x" and a.recv(1) == b""
             """)
 
+    @rows("P1", "P8", "K2")
+    def test_epoll_shows_a_failed_connect(self):
+        """By each of the calls, level- and edge-triggered; registered before or after."""
+        self.script('''
+            class Event(ctypes.Structure):
+                _pack_ = 1 if os.uname().machine == "x86_64" else 0
+                _fields_ = ("events", ctypes.c_uint32), ("data", ctypes.c_uint64)
+
+            def wait(call, epoll):
+                events = Event * 4
+                got = events()
+                minute = struct.pack("ll", 60, 0)
+                n = {"epoll_wait": lambda f: f(epoll, got, 4, 60000),
+                     "epoll_pwait": lambda f: f(epoll, got, 4, 60000, None),
+                     "epoll_pwait2": lambda f: f(epoll, got, 4, minute, None)}[call](
+                         getattr(libc, call))
+                # Python gives data's first half only.
+                return [(e.data & 0xffffffff, e.events) for e in got[:n]]
+
+            for call in "epoll_wait", "epoll_pwait", "epoll_pwait2":
+                for edge in 0, select.EPOLLET:
+                    for before in True, False:
+                        s, e = socket.socket(), select.epoll()
+                        s.setblocking(False)
+                        if before:
+                            e.register(s, select.EPOLLOUT | edge)
+                            # As Linux: it is not connected.
+                            assert wait(call, e.fileno()) == [(s.fileno(), 20)]
+                        assert s.connect_ex((KERNEL, 1)) == errno.EINPROGRESS
+                        if not before:
+                            e.register(s, select.EPOLLOUT | edge)
+                        assert wait(call, e.fileno()) == [(s.fileno(), 28)], call
+                        assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 111
+            ''')
+
+    @rows("K5", "P3", "P7")
+    def test_epoll_adds_nothing_to_a_connection(self):
+        listener = self.kernel_listener()
+        self.script('''
+            s, e = socket.socket(), select.epoll()
+            s.setblocking(False)
+            assert s.connect_ex((KERNEL, int(sys.argv[1]))) == errno.EINPROGRESS
+            e.register(s, select.EPOLLOUT)
+            assert e.poll(60) == [(s.fileno(), 4)]
+            assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+            assert e.poll(60) == [(s.fileno(), 4)]
+            s.send(b"x")
+            e.modify(s, select.EPOLLIN)
+            assert e.poll(0.05) == []
+            ''', listener.getsockname()[1])
+
+    @rows("R15")
+    def test_epoll_shows_a_datagrams_error(self):
+        self.script('''
+            s, e = socket.socket(type=socket.SOCK_DGRAM), select.epoll()
+            s.connect((KERNEL, 1))
+            e.register(s, select.EPOLLIN)
+            assert e.poll(0) == []
+            s.send(b"x")
+            (fd, events), = e.poll(60)
+            assert fd == s.fileno() and events & select.EPOLLERR, events
+            fails(errno.ECONNREFUSED, s.recv, 1)
+            assert e.poll(0) == []
+            ''')
+
+    def test_epoll_with_the_same_data_for_two(self):
+        self.script('''
+            e = select.epoll()
+            event = struct.pack("=IQ", select.EPOLLOUT, 7)
+            pair = [socket.socket() for _ in range(2)]
+            for s in pair:
+                s.setblocking(False)
+                assert s.connect_ex((KERNEL, 1)) == errno.EINPROGRESS
+                assert libc.epoll_ctl(e.fileno(), 1, s.fileno(), event) == 0
+            got = []
+            while len(got) < 2:
+                got = e.poll(60)
+            assert got == [(7, 4), (7, 4)], got
+            ''')
+
     @rows("C1", "C3", "C4", "C6")
     def test_accept(self):
         self.script("""
