@@ -20,7 +20,9 @@
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -190,6 +192,32 @@
 			unsigned char *answer, int len),                                      \
 		(state, query, query_len, answer, len))
 
+#define PRELOAD_EXEC_CALLS(X)                                                                  \
+	X(int, execve,                                                                         \
+		(const char *path, char *const argv[], char *const envp[]),                    \
+		(path, argv, envp))                                                            \
+	X(int, execv, (const char *path, char *const argv[]), (path, argv))                    \
+	X(int, execvp, (const char *name, char *const argv[]), (name, argv))                   \
+	X(int, execvpe,                                                                        \
+		(const char *name, char *const argv[], char *const envp[]),                    \
+		(name, argv, envp))                                                            \
+	X(int, fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))    \
+	X(int, execveat,                                                                       \
+		(int fd, const char *path, char *const argv[], char *const envp[], int flags), \
+		(fd, path, argv, envp, flags))                                                 \
+	X(int, posix_spawn,                                                                    \
+		(pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,     \
+			const posix_spawnattr_t *attributes, char *const argv[],               \
+			char *const envp[]),                                                   \
+		(pid, path, actions, attributes, argv, envp))                                  \
+	X(int, posix_spawnp,                                                                   \
+		(pid_t * pid, const char *name, const posix_spawn_file_actions_t *actions,     \
+			const posix_spawnattr_t *attributes, char *const argv[],               \
+			char *const envp[]),                                                   \
+		(pid, name, actions, attributes, argv, envp))                                  \
+	X(int, system, (const char *command), (command))                                       \
+	X(FILE *, popen, (const char *command, const char *mode), (command, mode))
+
 #define PRELOAD_ALIASES(X)                                                                     \
 	X(int, fcntl64, fcntl, (int fd, int command, void *argument), (fd, command, argument)) \
 	X(int, __fcntl, fcntl, (int fd, int command, void *argument), (fd, command, argument)) \
@@ -273,7 +301,8 @@
 	PRELOAD_DATA_CALLS(X)       \
 	PRELOAD_DESCRIPTOR_CALLS(X) \
 	PRELOAD_READY_CALLS(X)      \
-	PRELOAD_NAME_CALLS(X)
+	PRELOAD_NAME_CALLS(X)       \
+	PRELOAD_EXEC_CALLS(X)
 
 #define PRELOAD_DECLARE(type, name, parameters, arguments) type preload_##name parameters;
 PRELOAD_CALLS(PRELOAD_DECLARE)

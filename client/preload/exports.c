@@ -7,13 +7,15 @@
  * ones with attributes and unions that no table can repeat.
  *
  * syscall() with the number of a call in the table does what that call does:
- * programs use it to get around what an old libc lacks.
+ * programs use it to get around what an old libc lacks. The calls that start a
+ * program take its arguments one by one too.
  */
 #include "client/preload/exports.h"
 
 #include "client/preload/calls.h"
 #include "client/preload/kernel_calls.h"
 
+#include <alloca.h>
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
@@ -84,6 +86,8 @@ PRELOAD_CHECKED(EXPORT_CHECKED)
 	X(fcntl, (AS_INT(0), AS_INT(1), AS_PTR(2)))                                          \
 	X(ioctl, (AS_INT(0), (unsigned long)a[1], AS_PTR(2)))                                \
 	X(pidfd_getfd, (AS_INT(0), AS_INT(1), (unsigned int)a[2]))                           \
+	X(execve, (AS_PTR(0), AS_PTR(1), AS_PTR(2)))                                         \
+	X(execveat, (AS_INT(0), AS_PTR(1), AS_PTR(2), AS_PTR(3), AS_INT(4)))                 \
 	X(epoll_ctl, (AS_INT(0), AS_INT(1), AS_INT(2), AS_PTR(3)))                           \
 	X(epoll_pwait, (AS_INT(0), AS_PTR(1), AS_INT(2), AS_INT(3), AS_PTR(4)))              \
 	X(epoll_pwait2, (AS_INT(0), AS_PTR(1), AS_INT(2), AS_PTR(3), AS_PTR(4)))
@@ -117,6 +121,78 @@ EXPORT long export_syscall(long number, ...)
 	default:
 		return kernel_syscall(number, a);
 	}
+}
+
+/* ---- arguments one by one ----------------------------------------------- */
+
+static size_t count_arguments(const char *first, va_list list)
+{
+	size_t n = 0;
+
+	for (; first; first = va_arg(list, const char *))
+		n++;
+	return n;
+}
+
+/* Up to the NULL, which it takes too. */
+static void take_arguments(const char **argv, const char *first, va_list *list)
+{
+	for (; first; first = va_arg(*list, const char *))
+		*argv++ = first;
+	*argv = NULL;
+}
+
+/* On the caller's stack: it may be a child of vfork(). */
+#define ARGUMENTS(argv, first)                              \
+	do {                                                \
+		va_list counted;                            \
+		size_t n;                                   \
+                                                            \
+		va_start(counted, first);                   \
+		n = count_arguments(first, counted);        \
+		va_end(counted);                            \
+		(argv) = alloca((n + 1) * sizeof(*(argv))); \
+	} while (0)
+
+EXPORT int export_execl(const char *path, const char *first, ...) __asm__("execl");
+EXPORT int export_execl(const char *path, const char *first, ...)
+{
+	const char **argv;
+	va_list list;
+
+	ARGUMENTS(argv, first);
+	va_start(list, first);
+	take_arguments(argv, first, &list);
+	va_end(list);
+	return preload_execv(path, (char *const *)argv);
+}
+
+EXPORT int export_execlp(const char *name, const char *first, ...) __asm__("execlp");
+EXPORT int export_execlp(const char *name, const char *first, ...)
+{
+	const char **argv;
+	va_list list;
+
+	ARGUMENTS(argv, first);
+	va_start(list, first);
+	take_arguments(argv, first, &list);
+	va_end(list);
+	return preload_execvp(name, (char *const *)argv);
+}
+
+EXPORT int export_execle(const char *path, const char *first, ...) __asm__("execle");
+EXPORT int export_execle(const char *path, const char *first, ...)
+{
+	char *const *envp;
+	const char **argv;
+	va_list list;
+
+	ARGUMENTS(argv, first);
+	va_start(list, first);
+	take_arguments(argv, first, &list);
+	envp = va_arg(list, char *const *);
+	va_end(list);
+	return preload_execve(path, (char *const *)argv, envp);
 }
 
 bool exports_are_first(void)

@@ -8,6 +8,7 @@
  * another library ends here, and so does one with settings that cannot be read:
  * to run with half of them would let through what was to be denied.
  */
+#include "client/preload/environment.h"
 #include "client/preload/exports.h"
 #include "client/preload/kernel_calls.h"
 #include "client/preload/places.h"
@@ -26,6 +27,8 @@ static const char taken[] =
 
 static const char malformed[] =
 	"usocket-run: bad prefix in " PLACES_DENY_ENV " or " PLACES_KERNEL_ENV "\n";
+
+static const char no_memory[] = "usocket-run: out of memory\n";
 
 static _Noreturn void say_and_exit(const char *text)
 {
@@ -59,6 +62,8 @@ __attribute__((constructor)) static void load(void)
 	kernel_calls_find();
 	if (!exports_are_first())
 		say_and_exit(taken);
+	if (environment_load() < 0)
+		say_and_exit(no_memory);
 	if (places_load() < 0)
 		say_and_exit(malformed);
 	acknowledge();

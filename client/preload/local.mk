@@ -8,7 +8,10 @@ libusocket_preload_la_SOURCES = \
 	client/preload/control.c \
 	client/preload/data.c \
 	client/preload/descriptors.c \
+	client/preload/environment.c \
+	client/preload/environment.h \
 	client/preload/epoll.c \
+	client/preload/exec.c \
 	client/preload/exports.c \
 	client/preload/exports.h \
 	client/preload/host_entry.c \
@@ -28,7 +31,9 @@ libusocket_preload_la_SOURCES = \
 	client/preload/places.h \
 	client/preload/prefix.c \
 	client/preload/prefix.h \
-	client/preload/ready.c
+	client/preload/ready.c \
+	client/usocket-run/program.c \
+	client/usocket-run/program.h
 libusocket_preload_la_CPPFLAGS = $(base_cppflags)
 libusocket_preload_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 libusocket_preload_la_LIBADD = libclient.la libproto.la

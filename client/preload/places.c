@@ -38,6 +38,7 @@ static struct {
 	struct prefixes denied;
 	struct prefixes kernel;
 	bool loopback_in_stack;
+	bool allow_others;
 	char log[PATH_MAX]; /* empty: none */
 } places;
 
@@ -76,12 +77,14 @@ static int load_prefixes(struct prefixes *prefixes, const char *name)
 int places_load(void)
 {
 	const char *loopback = getenv(PLACES_LOOPBACK_ENV);
+	const char *others = getenv(PLACES_OTHERS_ENV);
 	const char *log = getenv(PLACES_LOG_ENV);
 	int r = load_prefixes(&places.denied, PLACES_DENY_ENV);
 
 	if (r == 0)
 		r = load_prefixes(&places.kernel, PLACES_KERNEL_ENV);
 	places.loopback_in_stack = loopback && strcmp(loopback, PLACES_LOOPBACK_STACK) == 0;
+	places.allow_others = others && strcmp(others, PLACES_OTHERS_KERNEL) == 0;
 	if (log && strlen(log) < sizeof(places.log))
 		strcpy(places.log, log);
 	return r;
@@ -125,6 +128,11 @@ enum place places_of(const struct sockaddr *address, socklen_t len)
 			contains(wildcards, COUNT(wildcards), ip)))
 		return PLACE_KERNEL;
 	return contains(places.kernel.list, places.kernel.n, ip) ? PLACE_KERNEL : PLACE_STACK;
+}
+
+bool places_allow_others(void)
+{
+	return places.allow_others;
 }
 
 bool places_is_loopback(const struct sockaddr *address, socklen_t len)

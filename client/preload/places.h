@@ -13,10 +13,14 @@
 #define PLACES_KERNEL_ENV   "USOCKET_RUN_KERNEL"
 #define PLACES_LOOPBACK_ENV "USOCKET_RUN_LOOPBACK"
 #define PLACES_LOG_ENV	    "USOCKET_RUN_LOG"
+#define PLACES_OTHERS_ENV   "USOCKET_RUN_OTHERS"
 #define PLACES_ACK_ENV	    "USOCKET_RUN_ACK"
 
 /* PLACES_LOOPBACK_ENV's value that puts loopback into the stack. */
 #define PLACES_LOOPBACK_STACK "stack"
+
+/* PLACES_OTHERS_ENV's value that lets run what cannot be preloaded. */
+#define PLACES_OTHERS_KERNEL "kernel"
 
 enum place {
 	PLACE_STACK,
@@ -32,6 +36,9 @@ int places_load(void);
  * the stack's, which will say so.
  */
 enum place places_of(const struct sockaddr *address, socklen_t len);
+
+/* Whether programs that cannot be preloaded may be started. */
+bool places_allow_others(void);
 
 /* 127/8 or ::1. */
 bool places_is_loopback(const struct sockaddr *address, socklen_t len);

@@ -43,6 +43,8 @@ static const char usage[] =
 	"  --deny PREFIX     refuse connections and datagrams to it (EACCES)\n"
 	"  --kernel PREFIX   leave it to the kernel's stack, as 127.0.0.0/8 and ::1 are\n"
 	"  --stack-loopback  127.0.0.0/8 and ::1 are the stack's too\n"
+	"  --allow-others    let it start programs that cannot be preloaded: they have\n"
+	"                    the kernel's sockets\n"
 	"  --log FILE        append what is refused or left to the kernel\n"
 	"  --check           only tell whether PROGRAM can be run so\n"
 	"  --help, --version\n"
@@ -102,6 +104,7 @@ enum run_option {
 	OPTION_DENY = 256,
 	OPTION_KERNEL,
 	OPTION_LOOPBACK,
+	OPTION_OTHERS,
 	OPTION_LOG,
 	OPTION_CHECK,
 	OPTION_HELP,
@@ -112,6 +115,7 @@ static const struct option options[] = {
 	{ "deny", required_argument, NULL, OPTION_DENY },
 	{ "kernel", required_argument, NULL, OPTION_KERNEL },
 	{ "stack-loopback", no_argument, NULL, OPTION_LOOPBACK },
+	{ "allow-others", no_argument, NULL, OPTION_OTHERS },
 	{ "log", required_argument, NULL, OPTION_LOG },
 	{ "check", no_argument, NULL, OPTION_CHECK },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -133,6 +137,9 @@ static int take_option(int option, bool *only_check)
 		break;
 	case OPTION_LOOPBACK:
 		setenv(PLACES_LOOPBACK_ENV, PLACES_LOOPBACK_STACK, 1);
+		break;
+	case OPTION_OTHERS:
+		setenv(PLACES_OTHERS_ENV, PLACES_OTHERS_KERNEL, 1);
 		break;
 	case OPTION_LOG:
 		r = set_log(optarg);

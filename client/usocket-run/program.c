@@ -255,6 +255,9 @@ enum program_fitness program_check(struct program *program)
 			return PROGRAM_UNREADABLE;
 		fitness = check_file(fd, interpreter);
 		close(fd);
+		/* It preloads into what it is given. */
+		if (fitness == PROGRAM_STATIC && is_glibc_linker(program->checked))
+			return PROGRAM_FITS;
 		if (!*interpreter)
 			return fitness;
 		strcpy(program->checked, interpreter);

@@ -3,6 +3,7 @@
 """Unmodified programs under usocket-run: its calls, its launcher, programs of every day."""
 
 import preload_calls
+import preload_exec
 import preload_holders
 import preload_programs
 import preload_run
@@ -10,5 +11,5 @@ import preload_servers
 import runner
 
 if __name__ == "__main__":
-    runner.main(preload_calls, preload_holders, preload_programs, preload_run,
-                preload_servers)
+    runner.main(preload_calls, preload_exec, preload_holders, preload_programs,
+                preload_run, preload_servers)
