@@ -9,6 +9,8 @@
  */
 #include "client/preload/calls.h"
 
+#include "client/preload/reverse.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -163,14 +165,20 @@ int preload_gethostbyaddr_r(const void *address, socklen_t len, int family, stru
 	char *buffer, size_t size, struct hostent **result, int *error)
 {
 	struct facts facts = { .name = LOCALHOST, .family = family, .address = address };
+	char name[REVERSE_NAME_MAX];
 	int r;
 
 	*result = NULL;
 	/* Like libc's, for callers that look there too. */
 	h_errno = *error = HOST_NOT_FOUND;
-	if ((family != AF_INET && family != AF_INET6) || len != (socklen_t)length_of(family) ||
-		!is_loopback(address, family))
+	if ((family != AF_INET && family != AF_INET6) || len != (socklen_t)length_of(family))
 		return 0;
+	if (!is_loopback(address, family)) {
+		h_errno = *error = reverse_look_up(family, address, name, sizeof(name));
+		if (*error)
+			return 0;
+		facts.name = name;
+	}
 	r = build(&facts, entry, buffer, size);
 	h_errno = *error = r ? NETDB_INTERNAL : NETDB_SUCCESS;
 	if (r == 0)

@@ -8,6 +8,8 @@ libusocket_preload_la_SOURCES = \
 	client/preload/control.c \
 	client/preload/data.c \
 	client/preload/descriptors.c \
+	client/preload/dns.c \
+	client/preload/dns.h \
 	client/preload/environment.c \
 	client/preload/environment.h \
 	client/preload/epoll.c \
@@ -32,6 +34,9 @@ libusocket_preload_la_SOURCES = \
 	client/preload/prefix.c \
 	client/preload/prefix.h \
 	client/preload/ready.c \
+	client/preload/res.c \
+	client/preload/reverse.c \
+	client/preload/reverse.h \
 	client/usocket-run/program.c \
 	client/usocket-run/program.h
 libusocket_preload_la_CPPFLAGS = $(base_cppflags)

@@ -8,14 +8,14 @@
  * (RFC 6761 6.3). Lists from the daemon have the blocks that freeaddrinfo()
  * expects, so it needs no wrapper.
  *
- * There are no queries for the name of an address: those calls answer with the
- * number, or say that there is none. The resolver's own calls (res_query and
- * its relatives) would send by themselves, so they fail.
+ * The name of an address is asked of the link's name servers (reverse.c), as is what
+ * the resolver's own calls ask for (res.c): the daemon looks names up only.
  */
 #include "client/preload/calls.h"
 
 #include "client/preload/linux_errno.h"
 #include "client/preload/places.h"
+#include "client/preload/reverse.h"
 #include "client/usocket.h"
 
 #include <arpa/inet.h>
@@ -105,87 +105,60 @@ int preload_getaddrinfo_a(int mode, struct gaicb **list, int n, struct sigevent 
 	return EAI_SYSTEM;
 }
 
+static const void *ip_of(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET6)
+		return &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	return &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+}
+
+static bool is_whole(const struct sockaddr *address, socklen_t len)
+{
+	return len >= (address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+						      : sizeof(struct sockaddr_in));
+}
+
+/*
+ * Puts the address' name into @host. Returns 0, EAI_NONAME (there is none),
+ * EAI_AGAIN, EAI_FAIL or EAI_OVERFLOW.
+ */
+static int find_name(const struct sockaddr *address, socklen_t len, char *host, socklen_t host_len)
+{
+	char name[REVERSE_NAME_MAX] = LOCALHOST;
+	int why = 0;
+
+	if (!places_is_loopback(address, len))
+		why = reverse_look_up(address->sa_family, ip_of(address), name, sizeof(name));
+	if (why)
+		return why == TRY_AGAIN ? EAI_AGAIN : why == NO_RECOVERY ? EAI_FAIL
+									 : EAI_NONAME;
+	if (strlen(name) >= host_len)
+		return EAI_OVERFLOW;
+	strcpy(host, name);
+	return 0;
+}
+
 int preload_getnameinfo(const struct sockaddr *address, socklen_t len, char *host,
 	socklen_t host_len, char *service, socklen_t service_len, int flags)
 {
-	bool local = host && host_len > 0 && !(flags & NI_NUMERICHOST) &&
-		places_is_loopback(address, len);
+	bool wants_name = host && host_len > 0 && !(flags & NI_NUMERICHOST);
+	int r;
 
-	if (address && address->sa_family != AF_INET && address->sa_family != AF_INET6)
+	if (!address || len < sizeof(address->sa_family) ||
+		(address->sa_family != AF_INET && address->sa_family != AF_INET6) ||
+		!is_whole(address, len))
 		return getnameinfo(address, len, host, host_len, service, service_len, flags);
-	if (local) {
-		if (host_len < sizeof(LOCALHOST))
-			return EAI_OVERFLOW;
-		strcpy(host, LOCALHOST);
-		host = NULL;
-		host_len = 0;
-		if (!service || service_len == 0)
+	if (wants_name) {
+		r = find_name(address, len, host, host_len);
+		if (r == EAI_OVERFLOW || (r != 0 && flags & NI_NAMEREQD))
+			return r;
+		if (r == 0 && (!service || service_len == 0))
 			return 0;
-	} else if (flags & NI_NAMEREQD) {
-		return EAI_NONAME;
+		if (r == 0) {
+			host = NULL;
+			host_len = 0;
+		}
 	}
 	return getnameinfo(address, len, host, host_len, service, service_len,
 		(flags & ~NI_NAMEREQD) | NI_NUMERICHOST);
-}
-
-/* ---- resolver ----------------------------------------------------------- */
-
-static int no_resolver(const char *call)
-{
-	places_log("%s: refused, not provided", call);
-	h_errno = NO_RECOVERY;
-	return linux_fail(ECONNREFUSED);
-}
-
-int preload_res_query(const char *name, int class, int type, unsigned char *answer, int len)
-{
-	(void)name, (void)class, (void)type, (void)answer, (void)len;
-	return no_resolver("res_query");
-}
-
-int preload_res_search(const char *name, int class, int type, unsigned char *answer, int len)
-{
-	(void)name, (void)class, (void)type, (void)answer, (void)len;
-	return no_resolver("res_search");
-}
-
-int preload_res_querydomain(const char *name, const char *domain, int class, int type,
-	unsigned char *answer, int len)
-{
-	(void)name, (void)domain, (void)class, (void)type, (void)answer, (void)len;
-	return no_resolver("res_querydomain");
-}
-
-int preload_res_send(const unsigned char *query, int query_len, unsigned char *answer, int len)
-{
-	(void)query, (void)query_len, (void)answer, (void)len;
-	return no_resolver("res_send");
-}
-
-int preload_res_nquery(void *state, const char *name, int class, int type, unsigned char *answer,
-	int len)
-{
-	(void)state, (void)name, (void)class, (void)type, (void)answer, (void)len;
-	return no_resolver("res_nquery");
-}
-
-int preload_res_nsearch(void *state, const char *name, int class, int type, unsigned char *answer,
-	int len)
-{
-	(void)state, (void)name, (void)class, (void)type, (void)answer, (void)len;
-	return no_resolver("res_nsearch");
-}
-
-int preload_res_nquerydomain(void *state, const char *name, const char *domain, int class, int type,
-	unsigned char *answer, int len)
-{
-	(void)state, (void)name, (void)domain, (void)class, (void)type, (void)answer, (void)len;
-	return no_resolver("res_nquerydomain");
-}
-
-int preload_res_nsend(void *state, const unsigned char *query, int query_len, unsigned char *answer,
-	int len)
-{
-	(void)state, (void)query, (void)query_len, (void)answer, (void)len;
-	return no_resolver("res_nsend");
 }

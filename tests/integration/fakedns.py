@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 
-A, CNAME, AAAA = 1, 5, 28
+A, CNAME, PTR, TXT, AAAA = 1, 5, 12, 16, 28
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 TC, AUTHORITATIVE_ANSWER = 0x0200, 0x8580
 
@@ -28,7 +28,7 @@ def decode_question(raw):
 
 class FakeDns:
     """
-    zone: {(name, type): [data...]}, data an address or a CNAME's target; or
+    zone: {(name, type): [data...]}, data an address, a name (CNAME, PTR) or bytes; or
     one of the response codes; or None: no answer at all. A name without a row
     does not exist; one with a row of another type has no data.
     """
@@ -38,6 +38,7 @@ class FakeDns:
         self.ttl = ttl
         self.truncate_udp = False
         self.queries = []               # (name, type, "udp" or "tcp")
+        self.raw = []                   # the same, as they came
         self.questions = set()          # (name, id): repetitions are one
         self.askers = []                # their addresses, by UDP
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -61,6 +62,7 @@ class FakeDns:
 
     def forget_queries(self):
         self.queries.clear()
+        self.raw.clear()
         self.questions.clear()
 
     def forget(self):
@@ -110,7 +112,9 @@ class FakeDns:
         return [(name, kind, data) for data in self.zone.get((name, kind)) or []]
 
     def _pack(self, name, kind, data):
-        if kind == CNAME:
+        if isinstance(data, bytes):
+            rdata = data
+        elif kind in (CNAME, PTR):
             rdata = encode_name(data)
         else:
             rdata = socket.inet_pton(socket.AF_INET if kind == A else socket.AF_INET6, data)
@@ -119,6 +123,7 @@ class FakeDns:
     def _answer(self, raw, way):
         name, kind, question = decode_question(raw)
         self.queries.append((name, kind, way))
+        self.raw.append(raw)
         self.questions.add((name, raw[:2]))
         row = self.zone.get((name, kind), self.zone.get((name, "*"), []))
         if row is None:

@@ -5,11 +5,12 @@
 import preload_calls
 import preload_exec
 import preload_holders
+import preload_names
 import preload_programs
 import preload_run
 import preload_servers
 import runner
 
 if __name__ == "__main__":
-    runner.main(preload_calls, preload_exec, preload_holders, preload_programs,
-                preload_run, preload_servers)
+    runner.main(preload_calls, preload_exec, preload_holders, preload_names,
+                preload_programs, preload_run, preload_servers)

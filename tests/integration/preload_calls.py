@@ -643,7 +643,8 @@ class Names(PreloadCase):
                 socket.gethostbyaddr("10.9.0.1")
                 raise AssertionError
             except socket.herror as e:
-                assert e.errno == 1, e
+                # The link has no name server: try again.
+                assert e.errno == 2, e
             assert socket.getnameinfo(("10.9.0.1", 80), 0) == ("10.9.0.1", "http")
             assert socket.getnameinfo(("127.0.0.1", 80), 0) == ("localhost", "http")
             # The older calls, which Python does not make.
@@ -651,13 +652,6 @@ class Names(PreloadCase):
             entry = (ctypes.c_void_p * 4).from_address(libc.gethostbyname(b"peer.test"))
             first = ctypes.c_void_p.from_address(entry[3]).value
             assert ctypes.string_at(first, 4) == bytes([10, 9, 0, 1])
-            """)
-
-    def test_the_resolvers_own_calls_are_refused(self):
-        self.script("""
-            room = ctypes.create_string_buffer(512)
-            assert libc.res_query(b"peer.test", 1, 1, room, 512) == -1
-            assert ctypes.get_errno() == errno.ECONNREFUSED
             """)
 
 

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The resolver's own calls and names of addresses: asked of the link's name servers."""
+
+import fakedns
+from harness import Tun
+from preload_support import PreloadCase
+from runner import deadline
+
+# What the scripts begin with.
+CALLS = """
+HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA = 1, 2, 3, 4
+A, PTR, TXT = 1, 12, 16
+libc.__h_errno_location.restype = ctypes.POINTER(ctypes.c_int)
+libc.__res_state.restype = ctypes.c_void_p
+
+class State(ctypes.Structure):
+    _fields_ = [("retrans", ctypes.c_int), ("retry", ctypes.c_int), ("options", ctypes.c_ulong)]
+
+def state():
+    assert libc.__res_init() == 0
+    return State.from_address(libc.__res_state())
+
+def ask(name, kind=A, call="res_query", size=512):
+    room = ctypes.create_string_buffer(size)
+    n = getattr(libc, call)(name.encode(), 1, kind, room, size)
+    return room.raw[:min(n, size)] if n >= 0 else -libc.__h_errno_location()[0]
+"""
+
+
+@deadline(60)
+class Resolver(PreloadCase):
+    @classmethod
+    def make_link(cls):
+        links = super().make_link()
+        links["link net0"]["dns"] = Tun.KERNEL[4]
+        return links
+
+    def setUp(self):
+        super().setUp()
+        self.dns = fakedns.FakeDns(Tun.KERNEL[4], port=53)
+        self.addCleanup(self.dns.close)
+        self.dns.zone = {
+            ("one.test", fakedns.A): ["192.0.2.1"],
+            ("text.test", fakedns.TXT): [b"\x05hello"],
+            ("long.test", fakedns.TXT): [bytes([200]) + b"x" * 200] * 5,
+            ("broken.test", fakedns.A): fakedns.SERVFAIL,
+            ("silent.test", fakedns.A): None,
+            ("1.2.0.192.in-addr.arpa", fakedns.PTR): ["one.test"],
+            ("2.2.0.192.in-addr.arpa", fakedns.CNAME): ["2.0-15.2.0.192.in-addr.arpa"],
+            ("2.0-15.2.0.192.in-addr.arpa", fakedns.PTR): ["two.test"],
+            ("3.2.0.192.in-addr.arpa", fakedns.PTR): ["no host.test"],
+            (".".join("100000000000000000000000" "8bd01002") + ".ip6.arpa", fakedns.PTR):
+                ["six.test"],
+        }
+
+    def ask(self, text, *arguments):
+        self.script(CALLS + text, *arguments)
+
+    def test_questions_and_answers(self):
+        self.ask("""
+assert ask("one.test")[-4:] == bytes([192, 0, 2, 1])
+assert ask("text.test", TXT).endswith(b"hello")
+assert ask("ONE.test", call="res_search")[-4:] == bytes([192, 0, 2, 1])
+assert ask("no.such.test") == -HOST_NOT_FOUND
+assert ask("one.test", TXT) == -NO_DATA
+assert ask("broken.test") == -TRY_AGAIN
+assert ask("one.test", size=11) == -NO_RECOVERY
+assert ask("x" * 300) == -NO_RECOVERY
+""")
+        self.assertEqual(set(self.dns.askers), {Tun.STACK[4]})
+
+    def test_each_of_the_calls(self):
+        self.ask("""
+state()
+statp = ctypes.c_void_p(libc.__res_state())
+room = ctypes.create_string_buffer(512)
+for call, arguments in (("res_query", (b"one.test", 1, A)),
+                        ("res_search", (b"one.test", 1, A)),
+                        ("res_querydomain", (b"one", b"test", 1, A)),
+                        ("res_nquery", (statp, b"one.test", 1, A)),
+                        ("res_nsearch", (statp, b"one.test", 1, A)),
+                        ("res_nquerydomain", (statp, b"one", b"test", 1, A))):
+    for prefix in "", "__":
+        n = getattr(libc, prefix + call)(*arguments, room, 512)
+        assert n > 12 and room.raw[n - 4:n] == bytes([192, 0, 2, 1]), call
+query = ctypes.create_string_buffer(512)
+n = libc.res_mkquery(0, b"one.test", 1, A, None, 0, None, query, 512)
+for call, arguments in ("res_send", ()), ("res_nsend", (statp,)):
+    got = getattr(libc, call)(*arguments, query, n, room, 512)
+    assert room.raw[got - 4:got] == bytes([192, 0, 2, 1]) and room.raw[:2] == query.raw[:2]
+""")
+        self.assertEqual(set(self.dns.queries), {("one.test", fakedns.A, "udp")})
+
+    def test_truncated_answers_come_by_tcp(self):
+        self.dns.truncate_udp = True
+        self.ask("""
+answer = ask("long.test", TXT, size=4096)
+assert answer.count(b"x" * 200) == 5
+# A buffer that is too small: what fits, and the TC bit.
+answer = ask("long.test", TXT, size=600)
+assert len(answer) == 600 and answer[2] & 2
+state().options |= 0x20                     # RES_IGNTC
+assert ask("long.test", TXT) == -NO_DATA
+""")
+        self.assertEqual([way for _, _, way in self.dns.queries],
+                         ["udp", "tcp", "udp", "tcp", "udp"])
+
+    def test_options_of_the_state(self):
+        self.ask("""
+s = state()
+s.options |= 8                              # RES_USEVC
+assert ask("one.test")[-4:] == bytes([192, 0, 2, 1])
+s.options ^= 8 | 0x800000                   # RES_USE_DNSSEC
+ask("one.test")
+""")
+        self.assertEqual([way for _, _, way in self.dns.queries], ["tcp", "udp"])
+        # An OPT record with the DO bit; 512 is the program's buffer.
+        self.assertEqual(self.dns.raw[1][-11:], bytes.fromhex("0000290200000080000000"))
+        self.assertEqual(self.dns.raw[1][10:12], b"\0\1")
+
+    def test_silence_is_bounded(self):
+        self.ask("""
+s = state()
+s.retrans, s.retry = 1, 2
+start = time.monotonic()
+assert ask("silent.test") == -TRY_AGAIN
+assert time.monotonic() - start > 1.9
+""")
+        self.assertEqual(len(self.dns.queries), 2)
+
+    def test_nobody_serves(self):
+        self.doCleanups()
+        self.ask("""
+assert ask("one.test") == -TRY_AGAIN
+""")
+
+    def test_names_of_addresses(self):
+        self.ask("""
+def name(ip, flags=0):
+    return socket.getnameinfo((ip, 80), flags)
+assert name("192.0.2.1") == ("one.test", "http")
+assert name("192.0.2.1", socket.NI_NUMERICHOST) == ("192.0.2.1", "http")
+assert name("192.0.2.2") == ("two.test", "http")
+assert name("192.0.2.3") == ("192.0.2.3", "http")
+assert name("192.0.2.9") == ("192.0.2.9", "http")
+assert name("2001:db8::1") == ("six.test", "http")
+assert name("::ffff:192.0.2.1") == ("one.test", "http")
+assert name("127.0.0.1") == ("localhost", "http")
+try:
+    name("192.0.2.9", socket.NI_NAMEREQD)
+    raise AssertionError
+except socket.gaierror as e:
+    assert e.errno == socket.EAI_NONAME, e
+assert socket.gethostbyaddr("192.0.2.1") == ("one.test", [], ["192.0.2.1"])
+try:
+    socket.gethostbyaddr("192.0.2.9")
+    raise AssertionError
+except socket.herror as e:
+    assert e.errno == HOST_NOT_FOUND, e
+""")
