@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -216,16 +217,34 @@ static int receive_all(int fd, unsigned char *to, size_t len, int64_t end_ms)
 	return 0;
 }
 
-/* RFC 1035 4.2.2: the length goes before the message. */
-static int exchange_by_tcp(const struct message *m, int fd, int64_t end_ms)
+/*
+ * RFC 1035 4.2.2: the length goes before the message; RFC 7766 8: with it, as there
+ * are servers that read them at once.
+ */
+static int send_with_length(const struct message *m, int fd)
 {
-	unsigned char length[2] = { (unsigned char)(m->len >> 8), (unsigned char)m->len };
-	size_t n, kept;
+	unsigned char *whole = malloc(m->len + 2);
 	int r;
 
-	if (usocket_sendall_timeout(fd, length, 2, MSG_MORE, m->manner->wait_ms, NULL) < 0 ||
-		usocket_sendall_timeout(fd, m->query, m->len, 0, m->manner->wait_ms, NULL) < 0)
-		return -errno;
+	if (!whole)
+		return -ENOMEM;
+	whole[0] = (unsigned char)(m->len >> 8);
+	whole[1] = (unsigned char)m->len;
+	memcpy(whole + 2, m->query, m->len);
+	r = usocket_sendall_timeout(fd, whole, m->len + 2, 0, m->manner->wait_ms, NULL);
+	r = r < 0 ? -errno : 0;
+	free(whole);
+	return r;
+}
+
+static int exchange_by_tcp(const struct message *m, int fd, int64_t end_ms)
+{
+	int r = send_with_length(m, fd);
+	unsigned char length[2];
+	size_t n, kept;
+
+	if (r < 0)
+		return r;
 	r = receive_all(fd, length, sizeof(length), end_ms);
 	if (r < 0)
 		return r;
