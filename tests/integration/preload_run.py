@@ -72,6 +72,10 @@ class Run(PreloadCase):
         self.assertIn("privileges", self.refused(path))
         os.chmod(path, 0o2755)
         self.assertIn("privileges", self.refused(path))
+        # A process that can gain none runs it as any other.
+        done = subprocess.run(["setpriv", "--no-new-privs", *usocket_run(), path],
+                              env=self.environment(), capture_output=True, text=True)
+        self.assertEqual((done.stdout, done.returncode), ("ran\n", 7), done.stderr)
 
     def test_file_capabilities(self):
         harness.need_other_users()

@@ -286,11 +286,11 @@ class UserTimeout(HandCase):
     @rows("O4")
     def test_nothing_outstanding_has_no_limit(self):
         s, hand = self.hand_connected()
-        self.limit(s, 300)
+        self.limit(s, 3000)
         waiting = Call(s.recv, 1)
         s.send(b"x")
         hand.take(hand.expect(wire.ACK, matches=lambda p: p.payload))
-        waiting.join(1)
+        waiting.join(4)
         self.assertTrue(waiting.is_alive())
         hand.send(wire.ACK, b"y")
         self.assertEqual(waiting.result(), b"y")
