@@ -141,6 +141,10 @@
 	X(int, getaddrinfo_a,                                                                 \
 		(int mode, struct gaicb **list, int n, struct sigevent *event),               \
 		(mode, list, n, event))                                                       \
+	X(int, gai_suspend,                                                                   \
+		(const struct gaicb *const list[], int n, const struct timespec *timeout),    \
+		(list, n, timeout))                                                           \
+	X(int, gai_cancel, (struct gaicb * request), (request))                               \
 	X(int, getnameinfo,                                                                   \
 		(const struct sockaddr *address, socklen_t len, char *host,                   \
 			socklen_t host_len, char *service, socklen_t service_len, int flags), \

@@ -4,6 +4,7 @@
 
 pkglib_LTLIBRARIES += libusocket-preload.la
 libusocket_preload_la_SOURCES = \
+	client/preload/async_names.c \
 	client/preload/calls.h \
 	client/preload/control.c \
 	client/preload/data.c \

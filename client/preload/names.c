@@ -93,18 +93,6 @@ int preload_getaddrinfo(const char *node, const char *service, const struct addr
 	return usocket_getaddrinfo(node, service, &asked, result);
 }
 
-/* It would ask in a thread of libc's. */
-int preload_getaddrinfo_a(int mode, struct gaicb **list, int n, struct sigevent *event)
-{
-	(void)mode;
-	(void)list;
-	(void)n;
-	(void)event;
-	places_log("getaddrinfo_a: refused, not provided");
-	errno = ENOSYS;
-	return EAI_SYSTEM;
-}
-
 static const void *ip_of(const struct sockaddr *address)
 {
 	if (address->sa_family == AF_INET6)

@@ -158,3 +158,123 @@ try:
 except socket.herror as e:
     assert e.errno == HOST_NOT_FOUND, e
 """)
+
+
+# getaddrinfo_a(3), by ctypes.
+BACKGROUND = """
+WAIT, NOWAIT = 0, 1
+AGAIN, NONAME, INPROGRESS, CANCELED, NOTCANCELED, ALLDONE = -3, -2, -100, -101, -102, -103
+
+class Info(ctypes.Structure):
+    pass
+Info._fields_ = [("flags", ctypes.c_int), ("family", ctypes.c_int), ("type", ctypes.c_int),
+                 ("protocol", ctypes.c_int), ("len", ctypes.c_uint),
+                 ("address", ctypes.c_void_p), ("name", ctypes.c_char_p),
+                 ("next", ctypes.POINTER(Info))]
+
+class Request(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("service", ctypes.c_char_p),
+                ("hints", ctypes.POINTER(Info)), ("result", ctypes.POINTER(Info)),
+                ("code", ctypes.c_int), ("reserved", ctypes.c_int * 5)]
+
+    def address(self):
+        return socket.inet_ntoa(ctypes.string_at(self.result[0].address + 4, 4))
+
+class Event(ctypes.Structure):
+    _fields_ = [("value", ctypes.c_void_p), ("signal", ctypes.c_int), ("notify", ctypes.c_int),
+                ("function", ctypes.c_void_p), ("attributes", ctypes.c_void_p),
+                ("reserved", ctypes.c_char * 32)]
+
+hints = Info(family=socket.AF_INET, type=socket.SOCK_STREAM)
+
+def requests(*names):
+    all = [Request(name.encode(), b"80", ctypes.pointer(hints)) for name in names]
+    return all, (ctypes.POINTER(Request) * len(all))(*map(ctypes.pointer, all))
+"""
+
+
+@deadline(60)
+class Background(PreloadCase):
+    """Look-ups in the background, by the daemon's resolver."""
+
+    @classmethod
+    def make_link(cls):
+        links = super().make_link()
+        links["link net0"]["dns"] = Tun.KERNEL[4]
+        return {**links, "resolver": {"timeout": 3}}
+
+    def setUp(self):
+        super().setUp()
+        self.dns = fakedns.FakeDns(Tun.KERNEL[4], port=53)
+        self.addCleanup(self.dns.close)
+        self.dns.zone = {(f"n{i}.test", fakedns.A): [f"192.0.2.{i}"] for i in range(40)}
+        self.dns.zone["silent.test", "*"] = None
+
+    def ask(self, text):
+        self.script(BACKGROUND + text)
+
+    def test_wait(self):
+        self.ask("""
+all, list = requests(*["n%d.test" % i for i in range(40)], "no.test", "127.0.0.1", "localhost")
+assert libc.getaddrinfo_a(WAIT, list, len(all), None) == 0
+for i, request in enumerate(all[:40]):
+    assert request.code == 0 and request.address() == "192.0.2.%d" % i
+assert [r.code for r in all[40:]] == [NONAME, 0, 0]
+assert all[41].address() == all[42].address() == "127.0.0.1"
+assert libc.gai_error(ctypes.byref(all[40])) == NONAME
+assert libc.getaddrinfo_a(WAIT, (ctypes.c_void_p * 2)(), 2, None) == 0
+assert libc.getaddrinfo_a(7, list, 1, None) == -11 and ctypes.get_errno() == errno.EINVAL
+""")
+        self.assertEqual(set(self.dns.askers), {Tun.STACK[4]})
+
+    def test_suspend_and_cancel(self):
+        self.ask("""
+slow, slow_list = requests(*["silent.test"] * 16)
+fast, fast_list = requests("n1.test", "n2.test")
+now = struct.pack("ll", 0, 1000000)
+assert libc.getaddrinfo_a(NOWAIT, slow_list, 16, None) == 0
+assert libc.gai_error(ctypes.byref(slow[0])) == INPROGRESS
+assert libc.gai_suspend(slow_list, 16, now) == AGAIN
+assert libc.gai_cancel(ctypes.byref(slow[0])) == NOTCANCELED
+# All threads are taken by now: these wait in the queue.
+while any(r.code != INPROGRESS for r in slow):
+    pass
+assert libc.getaddrinfo_a(NOWAIT, fast_list, 2, None) == 0
+assert libc.gai_cancel(ctypes.byref(fast[1])) == CANCELED
+assert libc.gai_error(ctypes.byref(fast[1])) == CANCELED
+while fast[0].code == INPROGRESS:
+    assert libc.gai_suspend(fast_list, 2, None) in (0, ALLDONE)
+assert fast[0].code == 0 and fast[0].address() == "192.0.2.1"
+assert libc.gai_suspend(fast_list, 2, None) == ALLDONE
+while libc.gai_suspend(slow_list, 16, None) != ALLDONE:
+    pass
+assert {r.code for r in slow} == {AGAIN}
+assert libc.gai_cancel(ctypes.byref(slow[0])) == ALLDONE
+""")
+
+    def test_notification(self):
+        self.ask("""
+all, list = requests("n1.test", "n2.test", "no.test")
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+event = Event(signal=signal.SIGUSR1, notify=0)
+assert libc.getaddrinfo_a(NOWAIT, list, 3, ctypes.byref(event)) == 0
+assert signal.sigtimedwait([signal.SIGUSR1], 30).si_signo == signal.SIGUSR1
+assert [r.code for r in all] == [0, 0, NONAME]
+done = threading.Event()
+told = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda value: value == 5 and done.set())
+event = Event(value=5, notify=2, function=ctypes.cast(told, ctypes.c_void_p))
+assert libc.getaddrinfo_a(NOWAIT, list, 3, ctypes.byref(event)) == 0
+assert done.wait(30)
+assert [r.code for r in all] == [0, 0, NONAME]
+""")
+
+    def test_after_fork(self):
+        self.ask("""
+all, list = requests("n1.test")
+assert libc.getaddrinfo_a(WAIT, list, 1, None) == 0
+if os.fork() == 0:
+    all, list = requests("n2.test")
+    assert libc.getaddrinfo_a(WAIT, list, 1, None) == 0 and all[0].address() == "192.0.2.2"
+    os._exit(0)
+assert os.wait()[1] == 0
+""")
