@@ -18,12 +18,12 @@ daemon off; master_process on; worker_processes 4; pid {folder}/nginx.pid;
 error_log stderr; user root;
 events {{ worker_connections 64; }}
 http {{
-    access_log off;
+    access_log off; sendfile on; tcp_nopush on;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     server {{
-        listen {port};
+        listen {port} deferred fastopen=4 so_keepalive=on;
         location / {{ root {folder}; }}
         location /behind/ {{ proxy_pass http://127.0.0.1:{behind}/; }}
     }}
