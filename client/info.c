@@ -379,6 +379,17 @@ static void public_status(struct usocket_status *out, const usp_StatusReply *rep
 	};
 	COPY_TEXT(out->version, reply->version);
 	COPY_TEXT(out->lwip_version, reply->lwip_version);
+	for (pb_size_t i = 0; i < reply->name_server_count && i < USOCKET_NAME_SERVERS; i++) {
+		const usp_NameServer *from = &reply->name_server[i];
+		struct usocket_name_server *to = &out->name_servers[out->n_name_servers];
+		struct address address;
+
+		if (address_from_proto(&address, &from->address) < 0)
+			continue;
+		to->address = public_address(&address);
+		to->link = from->link;
+		out->n_name_servers++;
+	}
 }
 
 int usocket_status(struct usocket_status *status, size_t size)

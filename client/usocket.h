@@ -713,6 +713,15 @@ const char *usocket_drop_name(int drop);
 
 /* ---- the daemon --------------------------------------------------------- */
 
+/* Room for whom the resolver asks. */
+#define USOCKET_NAME_SERVERS 4
+
+struct usocket_name_server {
+	struct usocket_address address; /* port 0: the usual one, 53 */
+	uint32_t link;			/* index + 1 of the link it is of; 0: of none */
+	uint32_t reserved;
+};
+
 struct usocket_status {
 	char version[32];
 	char lwip_version[32];
@@ -728,6 +737,10 @@ struct usocket_status {
 	uint32_t cache_entries;
 	uint32_t sessions_without_queue;
 	uint64_t syn_dropped;
+	/* Whom the resolver would ask now: the configuration's, else the best link's. */
+	uint32_t n_name_servers;
+	uint32_t reserved;
+	struct usocket_name_server name_servers[USOCKET_NAME_SERVERS];
 };
 
 /* Asks the daemon. @size as above. Returns 0 or -1. */

@@ -10,6 +10,7 @@
 #include "daemon/request.h"
 
 #include "daemon/resolver.h"
+#include "daemon/resolver_servers.h"
 #include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/socket.h"
@@ -17,6 +18,7 @@
 #include "daemon/usocketd.h"
 #include "netif/log.h"
 #include "netif/stack.h"
+#include "proto/address.h"
 #include "proto/status.h"
 
 #include <errno.h>
@@ -128,6 +130,31 @@ int request_refuse(struct request *request, int error, const char *format, ...)
 	return error;
 }
 
+/* The scope tells the link, also where the address would not need it. */
+static void tell_name_server(const struct address *server, usp_NameServer *out)
+{
+	struct address address = *server;
+
+	out->link = server->scope;
+	if (!address_is_link_local(server))
+		address.scope = 0;
+	out->has_address = true;
+	address_to_proto(&address, &out->address);
+}
+
+static void tell_name_servers(const struct usocketd *daemon, usp_StatusReply *status)
+{
+	struct address servers[CONFIG_SERVERS_MAX];
+	size_t n = resolver_servers_choose(daemon, servers);
+
+	_Static_assert(sizeof(status->name_server) / sizeof(status->name_server[0]) ==
+			CONFIG_SERVERS_MAX,
+		"room for all");
+	for (size_t i = 0; i < n; i++)
+		tell_name_server(&servers[i], &status->name_server[i]);
+	status->name_server_count = (pb_size_t)n;
+}
+
 int request_get_status(struct request *request)
 {
 	struct usocketd *daemon = request->daemon;
@@ -153,5 +180,6 @@ int request_get_status(struct request *request)
 	status->clients_dropped = daemon->n_clients_dropped;
 	status->syn_dropped = socket_registry_syn_dropped(daemon->sockets);
 	status->sessions_without_queue = daemon->n_sessions_without_queue;
+	tell_name_servers(daemon, status);
 	return 0;
 }

@@ -2,9 +2,8 @@
 /*
  * Theory of operation
  *
- * The servers are those of the best link that can send and has any, as the
- * daemon's resolver has them; those of its configuration are its own. A socket is
- * bound to the link's address, so that it leaves by that link. Datagram sockets are
+ * The servers are those that the daemon's resolver would ask. A socket to one of a
+ * link's is bound to the link's address, so that it leaves by that link. Datagram sockets are
  * connected: nobody else's answer gets in; and an answer must have the query's
  * number and question (RFC 5452 9.1).
  *
@@ -52,6 +51,11 @@ static int64_t now_ms(void)
 
 /* ---- servers ------------------------------------------------------------ */
 
+static bool is_link_local(const struct usocket_address *address)
+{
+	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)(const void *)address->ip);
+}
+
 static socklen_t to_sockaddr(const struct usocket_address *address, uint16_t port,
 	struct sockaddr_storage *out)
 {
@@ -71,41 +75,55 @@ static socklen_t to_sockaddr(const struct usocket_address *address, uint16_t por
 	return sizeof(*in);
 }
 
-/* The link's address that is talked to @server from, or NULL: the stack's choice. */
+/* Returns 0, or -1: there is none. */
+static int find_link(uint32_t index, struct usocket_link_info *link)
+{
+	uint32_t cursor = 0;
+
+	while (usocket_next_link(&cursor, link, sizeof(*link)) == 1)
+		if (link->index == index)
+			return 0;
+	return -1;
+}
+
+/* The link's address that the server is talked to from, or NULL: the stack's choice. */
 static const struct usocket_address *own_address(const struct usocket_link_info *link,
 	const struct usocket_address *server)
 {
 	if (server->family == AF_INET)
 		return link->address4.family == AF_INET ? &link->address4 : NULL;
 	for (unsigned int i = 0; i < link->n_addresses6; i++)
-		if (link->addresses6[i].scope == server->scope)
+		if (is_link_local(&link->addresses6[i]) == is_link_local(server))
 			return &link->addresses6[i];
 	return NULL;
 }
 
-static struct server make_server(const struct usocket_link_info *link,
-	const struct usocket_address *address)
+static struct server make_server(const struct usocket_name_server *of)
 {
-	const struct usocket_address *own = own_address(link, address);
-	struct server server = { .has_local = own != NULL };
+	const struct usocket_address *address = &of->address;
+	const struct usocket_address *own = NULL;
+	struct usocket_link_info link;
+	struct server server;
 
-	server.len = to_sockaddr(address, DNS_PORT, &server.remote);
+	if (of->link > 0 && find_link(of->link - 1, &link) == 0)
+		own = own_address(&link, address);
+	server.len = to_sockaddr(address, address->port ? address->port : DNS_PORT,
+		&server.remote);
+	server.has_local = own != NULL;
 	if (own)
 		to_sockaddr(own, 0, &server.local);
 	return server;
 }
 
-static unsigned int find_servers(struct server servers[USOCKET_LINK_DNS])
+static unsigned int find_servers(struct server servers[USOCKET_NAME_SERVERS])
 {
-	struct usocket_link_info link, best = { .rank = 0 };
-	uint32_t cursor = 0;
+	struct usocket_status status;
 
-	while (usocket_next_link(&cursor, &link, sizeof(link)) == 1)
-		if (link.rank > 0 && link.n_dns > 0 && (best.rank == 0 || link.rank < best.rank))
-			best = link;
-	for (unsigned int i = 0; i < best.n_dns; i++)
-		servers[i] = make_server(&best, &best.dns[i]);
-	return best.n_dns;
+	if (usocket_status(&status, sizeof(status)) < 0)
+		return 0;
+	for (unsigned int i = 0; i < status.n_name_servers; i++)
+		servers[i] = make_server(&status.name_servers[i]);
+	return status.n_name_servers;
 }
 
 static int open_socket(const struct server *server, int type, int wait_ms)
@@ -301,7 +319,7 @@ int dns_exchange(const unsigned char *query, size_t len, unsigned char *answer, 
 		.size = size,
 		.manner = manner,
 	};
-	struct server servers[USOCKET_LINK_DNS];
+	struct server servers[USOCKET_NAME_SERVERS];
 	unsigned int n = find_servers(servers);
 	int error = -ECONNREFUSED;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages of the DNS to and from the name servers of a link, over our sockets.
+ * Messages of the DNS to and from the resolver's name servers, over our sockets.
  */
 #ifndef CLIENT_PRELOAD_DNS_H
 #define CLIENT_PRELOAD_DNS_H
@@ -35,7 +35,7 @@ static inline unsigned int dns_n_answers(const unsigned char *message)
  * Sends @query and waits for its answer. One that says that the server cannot help
  * (SERVFAIL, NOTIMP, REFUSED) is passed over as long as there is another to ask.
  * Returns its length, of which at most @size bytes are in @answer (the TC bit says
- * if it is more); or -errno: ETIMEDOUT, ECONNREFUSED (no link has a name server, or
+ * if it is more); or -errno: ETIMEDOUT, ECONNREFUSED (there is no name server, or
  * none is there), EINVAL (no query).
  */
 int dns_exchange(const unsigned char *query, size_t len, unsigned char *answer, size_t size,

@@ -8,7 +8,7 @@
  * (RFC 6761 6.3). Lists from the daemon have the blocks that freeaddrinfo()
  * expects, so it needs no wrapper.
  *
- * The name of an address is asked of the link's name servers (reverse.c), as is what
+ * The name of an address is asked of the name servers (reverse.c), as is what
  * the resolver's own calls ask for (res.c): the daemon looks names up only.
  */
 #include "client/preload/calls.h"

@@ -5,7 +5,7 @@
  * The resolver's own calls (resolver(3)). libc's make their sockets inside libc,
  * where nothing can be intercepted, so only what sends nothing is left to them:
  * reading /etc/resolv.conf and writing a query. The servers that it names, and those
- * that a program puts into its state, are the kernel's world; the link's are asked
+ * that a program puts into its state, are the kernel's world; the daemon's are asked
  * (dns.c). Options, times and the search list are the state's.
  */
 #include "client/preload/calls.h"

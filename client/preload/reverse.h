@@ -11,7 +11,7 @@
 #define REVERSE_NAME_MAX 1025
 
 /*
- * Asks the link's name servers what the address @ip of @family is called (RFC 1035
+ * Asks the resolver's name servers what the address @ip of @family is called (RFC 1035
  * 3.5, RFC 3596 2.5). Returns 0, or the h_errno.
  */
 int reverse_look_up(int family, const void *ip, char *name, size_t size);

@@ -19,7 +19,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define LINE "    %-10s "
+#define LINE	 "    %-10s "
+#define DNS_PORT 53
 
 static void print_links(FILE *out)
 {
@@ -38,6 +39,20 @@ static void print_links(FILE *out)
 			fprintf(out, " %s", text_ip(ip, &link.addresses6[0]));
 		fputs(link.is_default ? ", default\n" : "\n", out);
 	}
+}
+
+static void print_name_servers(const struct usocket_status *status, FILE *out)
+{
+	fprintf(out, LINE, "dns");
+	for (uint32_t i = 0; i < status->n_name_servers; i++) {
+		const struct usocket_address *server = &status->name_servers[i].address;
+		char ip[TEXT_ADDRESS_MAX];
+
+		fprintf(out, "%s%s", i > 0 ? ", " : "", text_ip(ip, server));
+		if (server->port != 0 && server->port != DNS_PORT)
+			fprintf(out, " port %u", server->port);
+	}
+	fputs(status->n_name_servers ? "\n" : "none\n", out);
 }
 
 static void print_text(const struct usocket_status *status, const struct usocket_versions *versions,
@@ -64,6 +79,7 @@ static void print_text(const struct usocket_status *status, const struct usocket
 	fprintf(out, LINE "%" PRIu32 ", %" PRIu64 " hits, %" PRIu64 " misses\n", "cached",
 		status->cache_entries, status->cache_hits, status->cache_misses);
 	fprintf(out, LINE "%" PRIu64 " dropped\n", "SYNs", status->syn_dropped);
+	print_name_servers(status, out);
 	print_links(out);
 }
 
@@ -77,6 +93,15 @@ static void add_versions(struct json_object *object, const struct usocket_versio
 	json_add_number(protocol, "daemon_min", versions->daemon_min);
 	json_add_number(protocol, "daemon_max", versions->daemon_max);
 	json_object_object_add(object, "protocol", protocol);
+}
+
+static void add_name_servers(struct json_object *object, const struct usocket_status *status)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (uint32_t i = 0; i < status->n_name_servers; i++)
+		json_object_array_add(list, json_new_ip(&status->name_servers[i].address));
+	json_object_object_add(object, "dns", list);
 }
 
 static int print_json(const struct usocket_status *status, const struct usocket_versions *versions,
@@ -103,6 +128,7 @@ static int print_json(const struct usocket_status *status, const struct usocket_
 	json_add_number(object, "cache_hits", status->cache_hits);
 	json_add_number(object, "cache_misses", status->cache_misses);
 	json_add_number(object, "syn_dropped", status->syn_dropped);
+	add_name_servers(object, status);
 	return json_print(object, out);
 }
 

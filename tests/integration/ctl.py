@@ -30,7 +30,7 @@ LINK_KEYS = set(
 STATUS_KEYS = set(
     "version lwip_version pid uptime_ms protocol sessions sessions_max "
     "sessions_without_queue sockets sockets_max requests malformed clients_dropped lookups "
-    "cache_entries cache_hits cache_misses syn_dropped".split())
+    "cache_entries cache_hits cache_misses syn_dropped dns".split())
 
 
 class _CtlCase(harness.StackCase):
@@ -175,6 +175,8 @@ class Daemon(_CtlCase):
         self.assertEqual(set(status), STATUS_KEYS)
         self.assertEqual(status["pid"], self.daemon.pid)
         self.assertEqual(status["protocol"]["in_use"], 1)
+        self.assertEqual(status["dns"], ["127.0.0.1"])
+        self.assertIn("    dns        127.0.0.1\n", text)
         self.assertGreaterEqual(status["sessions"], 1)
 
     def test_status_counts_sockets(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The resolver's own calls and names of addresses: asked of the link's name servers."""
+"""The resolver's own calls, names of addresses, look-ups in the background."""
 
 import fakedns
 from harness import Tun
@@ -158,6 +158,44 @@ try:
 except socket.herror as e:
     assert e.errno == HOST_NOT_FOUND, e
 """)
+
+
+@deadline(60)
+class Configured(PreloadCase):
+    """Name servers of the daemon's configuration, with a port of its own."""
+
+    @classmethod
+    def make_link(cls):
+        cls.links = super().make_link()
+        cls.dns = fakedns.FakeDns(Tun.KERNEL[4])
+        cls.addClassCleanup(cls.dns.close)
+        cls.dns.zone = {("one.test", fakedns.A): ["192.0.2.1"]}
+        return {**cls.links, "resolver": {"servers": f"{Tun.KERNEL[4]}:{cls.dns.port}"}}
+
+    def test_they_are_asked(self):
+        self.script(CALLS + """
+assert ask("one.test")[-4:] == bytes([192, 0, 2, 1])
+""")
+
+
+@deadline(60)
+class OverIpv6(PreloadCase):
+    """The link's name server has an IPv6 address."""
+
+    @classmethod
+    def make_link(cls):
+        links = super().make_link()
+        links["link net0"]["dns"] = Tun.KERNEL[6]
+        return links
+
+    def test_it_is_asked(self):
+        dns = fakedns.FakeDns(Tun.KERNEL[6], port=53)
+        self.addCleanup(dns.close)
+        dns.zone = {("one.test", fakedns.A): ["192.0.2.1"]}
+        self.script(CALLS + """
+assert ask("one.test")[-4:] == bytes([192, 0, 2, 1])
+""")
+        self.assertEqual(set(dns.askers), {Tun.STACK[6]})
 
 
 # getaddrinfo_a(3), by ctypes.

@@ -244,6 +244,12 @@ static usp_Status handle(struct fake_daemon *f, struct fake_session *session,
 		reply->which_body = usp_Reply_daemon_tag;
 		strcpy(reply->body.daemon.version, "fake");
 		reply->body.daemon.sessions = 1;
+		reply->body.daemon.name_server_count = 1;
+		reply->body.daemon.name_server[0] = (usp_NameServer){
+			.has_address = true,
+			.address = { usp_FAMILY_IPV4, { 4, { 10, 0, 0, 3 } }, 5353, 0 },
+			.link = 1,
+		};
 		return usp_Status_STATUS_OK;
 	default:
 		return socket_request(f, session, request, reply);

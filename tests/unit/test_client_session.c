@@ -679,6 +679,11 @@ START_TEST(status_comes_from_daemon)
 	ck_assert_str_eq(status.version, "fake");
 	ck_assert_uint_eq(status.sessions, 1);
 	ck_assert_uint_eq(status.daemon_pid, (unsigned int)getpid());
+	ck_assert_uint_eq(status.n_name_servers, 1);
+	ck_assert_int_eq(status.name_servers[0].address.family, AF_INET);
+	ck_assert_mem_eq(status.name_servers[0].address.ip, "\12\0\0\3", 4);
+	ck_assert_uint_eq(status.name_servers[0].address.port, 5353);
+	ck_assert_uint_eq(status.name_servers[0].link, 1);
 }
 END_TEST
 

@@ -80,6 +80,9 @@ START_TEST(status_tells_what_is_there)
 	ck_assert_uint_eq(status.requests, 2);
 	ck_assert_uint_eq(status.malformed, 0);
 	ck_assert_uint_eq(status.sessions_without_queue, 0);
+	ck_assert_uint_eq(status.name_server_count, 1);
+	ck_assert_mem_eq(status.name_server[0].address.ip.bytes, "\177\0\0\1", 4);
+	ck_assert_uint_eq(status.name_server[0].link, 0);
 	ck_assert_uint_lt(status.uptime_ms, 10000);
 }
 END_TEST
