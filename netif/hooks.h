@@ -9,6 +9,7 @@
 #include "lwip/ip_addr.h"
 
 struct netif;
+struct pbuf;
 struct tcp_hdr;
 struct tcp_pcb;
 
@@ -22,7 +23,7 @@ struct netif *route_ip6(const ip6_addr_t *src, const ip6_addr_t *dest);
 const ip6_addr_t *route_gateway6(struct netif *netif, const ip6_addr_t *dest);
 
 /* tcp_hooks.c */
-err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header);
+err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *data);
 u32_t *hook_tcp_out(struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options);
 
 #endif

@@ -25,6 +25,7 @@ typedef bool (*ingress_ours_fn)(enum address_family family, const uint8_t *ip, v
 struct ingress_source {
 	ingress_ours_fn ours; /* NULL: our own output, looped back */
 	void *arg;
+	bool is_verified; /* TCP's or UDP's checksum of a whole packet */
 };
 
 enum ingress_flag {

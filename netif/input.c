@@ -7,6 +7,9 @@
  * exactly its length, so that a read past its end shows under AddressSanitizer.
  * Link headers have been taken off, and there is headroom for new ones: lwIP
  * answers some packets in place.
+ *
+ * lwIP asks its netif whether to verify checksums, not the packet; so the netif
+ * says no for as long as a packet is taken in that needs no look.
  */
 #include "netif/input.h"
 
@@ -22,22 +25,35 @@
 #include <string.h>
 
 /* @p is as long as @info says. */
-static enum table_drop deliver(struct netif *inp, struct pbuf *p, const struct ingress_packet *info)
+static void hand_over(struct netif *inp, struct pbuf *p, const struct ingress_packet *info)
 {
 	p->if_idx = netif_get_index(inp);
 	if (info->flags & INGRESS_ROUTER) {
 		autoconf_input(inp, p, info);
-		return INGRESS_ACCEPTED;
+		return;
 	}
 	if (info->flags & INGRESS_DHCP) {
 		dhcp_client_input(inp, p, info->payload_at);
-		return INGRESS_ACCEPTED;
+		return;
 	}
 	time_wait_yield(p->payload, info);
 	ip_input(p, inp);
 	/* A query asks for reports some time later. */
 	if (info->flags & INGRESS_GROUP)
 		timers_groups_changed();
+}
+
+/* @is_verified: the checksum of TCP or UDP. */
+static enum table_drop deliver(struct netif *inp, struct pbuf *p,
+	const struct ingress_packet *info, bool is_verified)
+{
+	u16_t checked = inp->chksum_flags;
+
+	if (is_verified)
+		NETIF_SET_CHECKSUM_CTRL(inp,
+			checked & (u16_t) ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP));
+	hand_over(inp, p, info);
+	NETIF_SET_CHECKSUM_CTRL(inp, checked);
 	return INGRESS_ACCEPTED;
 }
 
@@ -56,7 +72,7 @@ static enum table_drop deliver_fragment(struct netif *inp, struct pbuf *p,
 		pbuf_free(p);
 		return drop;
 	}
-	return deliver(inp, p, &whole);
+	return deliver(inp, p, &whole, false);
 }
 
 enum table_drop input_packet(struct netif *inp, const uint8_t *packet, size_t len,
@@ -75,7 +91,7 @@ enum table_drop input_packet(struct netif *inp, const uint8_t *packet, size_t le
 	memcpy(p->payload, packet, info.length);
 	if (info.flags & INGRESS_FRAGMENT)
 		return deliver_fragment(inp, p, &info, source);
-	return deliver(inp, p, &info);
+	return deliver(inp, p, &info, source->is_verified);
 }
 
 enum table_drop input_pbuf(struct netif *inp, struct pbuf *p, const struct ingress_source *source)
@@ -91,5 +107,5 @@ enum table_drop input_pbuf(struct netif *inp, struct pbuf *p, const struct ingre
 	pbuf_realloc(p, info.length);
 	if (info.flags & INGRESS_FRAGMENT)
 		return deliver_fragment(inp, p, &info, source);
-	return deliver(inp, p, &info);
+	return deliver(inp, p, &info, source->is_verified);
 }

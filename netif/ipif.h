@@ -6,6 +6,7 @@
 #define NETIF_IPIF_H
 
 #include "netif/ingress.h"
+#include "netif/tso.h"
 
 #include "lwip/netif.h"
 
@@ -21,7 +22,7 @@ struct ipif_queued;
 enum ipif_framing {
 	IPIF_FRAMING_RAW,      /* a message is an IP packet */
 	IPIF_FRAMING_ETHERNET, /* a message is an Ethernet frame */
-	/* The same where nobody has an address to be asked for (IFF_NOARP). */
+	/* The same, behind offload headers, where nobody is asked for one (IFF_NOARP). */
 	IPIF_FRAMING_NOARP,
 };
 
@@ -39,11 +40,13 @@ typedef void (*ipif_moved_fn)(struct ipif *ipif, void *arg);
 struct ipif_format {
 	enum ipif_framing framing;
 	uint8_t mac[INGRESS_MAC_SIZE]; /* ours; of frames only */
-	/*
-	 * Not 0: a packet socket (packet(7)) of this interface, with an offload
-	 * header before each message (vnet_header.h) of up to 64 KB.
-	 */
-	int interface;
+	int interface;		       /* not 0: a packet socket (packet(7)) of this one */
+	/* An offload header is before each message (vnet_header.h) of up to 64 KB. */
+	bool has_offload_header;
+	/* With it: what is sent may be joined segments, without TCP's checksum. */
+	bool offloads;
+	/* Called before the descriptor is closed; may be NULL. */
+	void (*release)(int fd);
 };
 
 /*
@@ -76,9 +79,11 @@ struct ipif {
 	struct ipif_counters counters;
 	int fd; /* -1: detached */
 	bool is_socket;
-	bool resting; /* moved has not been called yet */
-	int error;    /* of a failed write; lost is to be called */
-	struct event *readable, *writable;
+	bool resting;	 /* moved has not been called yet */
+	bool is_joining; /* the kernel takes joined segments */
+	int error;	 /* of a failed write; lost is to be called */
+	struct event *readable, *writable, *flush;
+	struct tso tso;			   /* being joined */
 	struct ipif_queued *first, **last; /* not taken by the descriptor yet */
 	size_t n_queued_bytes;
 	unsigned int n_queued;

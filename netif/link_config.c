@@ -242,6 +242,16 @@ int link_set_gateway(struct link *link, const char *value, char *error, size_t s
 	return 0;
 }
 
+int link_set_offload(bool *is_off, const char *value, char *error, size_t size)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+		snprintf(error, size, "offload is yes or no");
+		return -EINVAL;
+	}
+	*is_off = value[0] == 'n';
+	return 0;
+}
+
 static int set_health(struct link *link, const char *value, char *error, size_t size)
 {
 	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {

@@ -386,4 +386,7 @@ int link_set_address(struct link *link, const char *value, char *error, size_t s
 int link_set_address6(struct link *link, const char *value, char *error, size_t size);
 int link_set_gateway(struct link *link, const char *value, char *error, size_t size);
 
+/* Reads yes or no for a driver that keeps the opposite: on is the default. */
+int link_set_offload(bool *is_off, const char *value, char *error, size_t size);
+
 #endif

@@ -8,10 +8,10 @@
  * turn of the loop delivers a limited number, so that two talkative sockets of
  * this host cannot keep the loop from everybody else.
  *
- * Packets on the loopback netif carry no checksums: nothing can damage them
- * on the way. Those that come through another netif's output (one of its own
- * addresses, or a multicast that is looped) return as input of that netif,
- * which checks what it generated. All pass the ingress stage, as a raw socket
+ * TCP and UDP here carry no checksums, or none that is looked at: nothing can
+ * damage them on the way. What comes through another netif's output (one of its
+ * own addresses, or a multicast that is looped) returns as input of that netif,
+ * which may leave TCP's to a device. All pass the ingress stage, as a raw socket
  * of ours can send anything; only what makes an address martian does not count.
  */
 #include "netif/loopback.h"
@@ -64,7 +64,7 @@ static struct loop_packet *queue_pop(void)
 
 static void on_deliver(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct ingress_source ourselves;
+	static const struct ingress_source ourselves = { .is_verified = true };
 	int n;
 
 	(void)fd;

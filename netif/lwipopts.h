@@ -147,7 +147,7 @@
 #define LWIP_HOOK_FILENAME "netif/hooks.h"
 #define LWIP_HOOK_TCP_ISN  isn_make
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) \
-	hook_tcp_in(pcb, hdr)
+	hook_tcp_in(pcb, hdr, p)
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, opts) \
 	hook_tcp_out((struct tcp_pcb *)(pcb), hdr, opts)
 #define LWIP_HOOK_IP4_ROUTE_SRC route_ip4

@@ -67,6 +67,7 @@ struct packet {
 	char script[PATH_MAX_];
 	enum mode mode;
 	enum choice dhcp_choice, routers_choice;
+	bool offload_off;
 	enum bearer_source source;
 
 	enum stage stage;
@@ -184,6 +185,11 @@ static int set_script(struct link *link, const char *value, char *error, size_t 
 	return 0;
 }
 
+static int set_offload(struct link *link, const char *value, char *error, size_t size)
+{
+	return link_set_offload(&packet_of(link)->offload_off, value, error, size);
+}
+
 static const struct link_key keys[] = {
 	{ "address", link_set_address },
 	{ "address6", link_set_address6 },
@@ -194,6 +200,7 @@ static const struct link_key keys[] = {
 	{ "interface", set_interface },
 	{ "mode", set_mode },
 	{ "modem", set_modem },
+	{ "offload", set_offload },
 	{ "router_advertisements", set_routers },
 	{ NULL, NULL },
 };
@@ -260,6 +267,8 @@ static struct ipif_format format_of(const struct packet *packet)
 	struct ipif_format format = {
 		.framing = framing_of(packet),
 		.interface = packet->now.index,
+		.has_offload_header = true,
+		.offloads = !packet->offload_off,
 	};
 
 	memcpy(format.mac, packet->now.mac, sizeof(format.mac));

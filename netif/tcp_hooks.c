@@ -14,8 +14,19 @@ void tcp_hooks_set(const struct tcp_hooks *hooks)
 	tcp_hooks = hooks;
 }
 
-err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header)
+/*
+ * Longer than the peer may send: joined of several. RFC 5681 4.2 wants every
+ * second one acknowledged, so lwIP is told that one is waiting for it.
+ */
+static bool is_joined(const struct tcp_pcb *pcb, const struct pbuf *data)
 {
+	return pcb->state >= ESTABLISHED && pcb->state < TIME_WAIT && data->tot_len > pcb->mss;
+}
+
+err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *data)
+{
+	if (is_joined(pcb, data))
+		tcp_set_flags(pcb, TF_ACK_DELAY);
 	if (tcp_hooks && !tcp_hooks->segment_in(pcb, TCPH_FLAGS(header)))
 		return ERR_ABRT;
 	return ERR_OK;

@@ -7,6 +7,10 @@
  * or taken over if it exists, and set up if that is permitted; addresses and
  * routes on the kernel's side are not ours to give.
  *
+ * Unless told not to, it asks for offload headers (IFF_VNET_HDR): the kernel
+ * hands over and takes TCP segments joined, and without checksums. A kernel that
+ * has none of it leaves a device of single packets.
+ *
  * Opening takes no time, so the link goes from opening to up or back to down
  * within one step. A device that is deleted or set down fails its descriptor,
  * and the link tries to open it again.
@@ -30,6 +34,7 @@
 
 struct tun {
 	char device[IFNAMSIZ];
+	bool offload_off; /* configured */
 };
 
 static const struct tun *tun_of(const struct link *link)
@@ -59,11 +64,19 @@ static int set_device(struct link *link, const char *value, char *error, size_t 
 	return 0;
 }
 
+static int set_offload(struct link *link, const char *value, char *error, size_t size)
+{
+	struct tun *tun = link->driver_state;
+
+	return link_set_offload(&tun->offload_off, value, error, size);
+}
+
 static const struct link_key keys[] = {
 	{ "address", link_set_address },
 	{ "address6", link_set_address6 },
 	{ "device", set_device },
 	{ "gateway", link_set_gateway },
+	{ "offload", set_offload },
 	{ NULL, NULL },
 };
 
@@ -105,23 +118,63 @@ static void fail_attach(struct link *link, int error)
 		link_fail(link, TABLE_REASON_DEVICE, "%s: %s", device, strerror(error));
 }
 
-/* Returns a descriptor, or -1 with the link failed. */
-static int open_device(struct link *link)
+/* Returns 0 or -errno. */
+static int attach(const struct link *link, int fd, short flags)
 {
-	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
-	int fd, error;
+	struct ifreq request = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | flags) };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", device_of(link));
+	return ioctl(fd, TUNSETIFF, &request) == 0 ? 0 : -errno;
+}
+
+/* A device that lives on must not hand joined segments to who comes next. */
+static void stop_offload(int fd)
+{
+	ioctl(fd, TUNSETOFFLOAD, 0);
+}
+
+/* Without an offload the kernel makes packets complete by itself: never an error. */
+static void start_offload(int fd)
+{
+	if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) != 0)
+		ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM);
+}
+
+/* Attaches and sets up what is offloaded. Returns 0 or -errno. */
+static int attach_device(struct link *link, int fd, struct ipif_format *format)
+{
+	const struct tun *tun = tun_of(link);
+	int r;
+
+	if (!tun->offload_off && attach(link, fd, IFF_VNET_HDR) == 0) {
+		start_offload(fd);
+		format->has_offload_header = true;
+		format->offloads = true;
+		format->release = stop_offload;
+		return 0;
+	}
+	/* What kept it from being attached may be another thing. */
+	r = attach(link, fd, 0);
+	if (r == 0)
+		stop_offload(fd);
+	return r;
+}
+
+/* Returns a descriptor, or -1 with the link failed. */
+static int open_device(struct link *link, struct ipif_format *format)
+{
+	int fd, r;
 
 	fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		fail_open(link, errno);
 		return -1;
 	}
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", device_of(link));
-	if (ioctl(fd, TUNSETIFF, &request) == 0)
+	r = attach_device(link, fd, format);
+	if (r == 0)
 		return fd;
-	error = errno;
 	close(fd);
-	fail_attach(link, error);
+	fail_attach(link, -r);
 	return -1;
 }
 
@@ -167,21 +220,30 @@ static bool prepare_device(struct link *link, uint32_t mtu)
 	return error == 0;
 }
 
-static void tun_open(struct link *link)
+/* True if the link has @fd now; else it has failed. */
+static bool give_descriptor(struct link *link, int fd, const struct ipif_format *format)
 {
 	struct link_parameters p = link->configured;
-	int fd;
 
 	if (p.mtu == 0)
 		p.mtu = LINK_MTU_DEFAULT;
-	fd = open_device(link);
-	if (fd < 0)
-		return;
-	if (!prepare_device(link, p.mtu)) {
-		close(fd);
-		return;
+	if (!prepare_device(link, p.mtu))
+		return false;
+	if (ipif_set_format(&link->ipif, format) != 0) {
+		link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", device_of(link), strerror(ENOMEM));
+		return false;
 	}
 	link_ready(link, fd, &p);
+	return true;
+}
+
+static void tun_open(struct link *link)
+{
+	struct ipif_format format = { .framing = IPIF_FRAMING_RAW };
+	int fd = open_device(link, &format);
+
+	if (fd >= 0 && !give_descriptor(link, fd, &format))
+		close(fd);
 }
 
 static void tun_close(struct link *link)

@@ -13,6 +13,7 @@ what is left can be found, and is ended by its process id.
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import pickle
 import re
@@ -20,6 +21,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -205,6 +207,21 @@ def is_real_root():
 def need_other_users():
     if not is_real_root():
         raise unittest.SkipTest("needs root: other users' sockets")
+
+
+# linux/sockios.h, linux/ethtool.h
+SIOCETHTOOL = 0x8946
+ETHTOOL_STXCSUM = 0x17
+ETHTOOL_GTSO = 0x1e
+
+
+def ethtool(device, command, value=0):
+    """As ethtool(8) -k and -K: asks for a feature, or sets it to @value."""
+    data = ctypes.create_string_buffer(struct.pack("II", command, value), 8)
+    request = struct.pack("16sP16x", device.encode(), ctypes.addressof(data))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        fcntl.ioctl(s, SIOCETHTOOL, request)
+    return struct.unpack("II", data.raw)[1]
 
 
 class Tun:
@@ -670,15 +687,19 @@ class StackCase(Case):
 
 
 class TunCase(StackCase):
-    """The kernel's own stack is the peer, over a TUN in a namespace."""
+    """
+    The kernel's own stack is the peer, over a TUN in a namespace. `link_keys`
+    go into the link's section.
+    """
 
     tun = None
+    link_keys = {}
 
     @classmethod
     def make_link(cls):
         cls.tun = Tun()
         cls.addClassCleanup(cls.tun.close)
-        return {"link net0": cls.tun.config()}
+        return {"link net0": {**cls.tun.config(), **cls.link_keys}}
 
     @classmethod
     def link_is_up(cls):

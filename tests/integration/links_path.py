@@ -29,6 +29,8 @@ def too_big(router, packet, mtu, sequence=None):
 class Path(TunCase):
     """The far host is played by the test."""
 
+    # It looks at single segments.
+    link_keys = {"offload": "no"}
     # Each test has a host of its own: what is known of a path is kept.
     n_hosts = 0
 

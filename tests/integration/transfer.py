@@ -77,6 +77,77 @@ class Bulk(Pairs):
         self.transfer(BULK, BULK, kernel_client=True, mode="poll")
 
 
+@deadline(120)
+@both_families
+class Offload(Pairs):
+    """What the kernel joins and cuts, and how it is counted all the same."""
+
+    link_keys = {"offload": "yes"}
+
+    def messages(self):
+        """The kernel counts the messages of a TUN device: taken from us, given."""
+        with open("/proc/net/dev") as f:
+            words = next(line.split() for line in f if harness.Tun.DEVICE in line)
+        return int(words[2]), int(words[10])
+
+    @staticmethod
+    def is_segmenting():
+        """Whether the kernel leaves it to the device to cut TCP segments."""
+        return harness.ethtool(harness.Tun.DEVICE, harness.ETHTOOL_GTSO) != 0
+
+    def moved(self, *names):
+        link = usock.links()[0]
+        return [getattr(link, name) for name in names]
+
+    def count(self, packets_name, bytes_name, out, back):
+        """The link's packets of one transfer of PART, and what is true of them."""
+        packets, n_bytes = self.moved(packets_name, bytes_name)
+        self.transfer(out, back)
+        # They are published once a second.
+        harness.eventually(lambda: self.moved(bytes_name)[0] - n_bytes >= PART,
+                           what="the link has counted all bytes")
+        packets = self.moved(packets_name)[0] - packets
+        n_bytes = self.moved(bytes_name)[0] - n_bytes
+        self.assertGreater(packets, PART / 1500)
+        self.assertLessEqual(n_bytes, packets * 1500)
+        self.assertEqual(sum(self.moved("drops")[0]), 0)
+        return packets
+
+    def check_joined(self, packets, messages):
+        self.assertGreater(packets, 4 * messages)
+
+    def test_sent_segments(self):
+        before = self.messages()[0]
+        packets = self.count("packets_sent", "bytes_sent", PART, 0)
+        self.check_joined(packets, self.messages()[0] - before)
+
+    def test_received_segments(self):
+        before = self.messages()[1]
+        packets = self.count("packets_received", "bytes_received", 0, PART)
+        self.check_joined(packets, self.messages()[1] - before)
+
+
+    def test_device_that_stays_is_left_without(self):
+        self.assertEqual(self.is_segmenting(), self.link_keys["offload"] == "yes")
+        self.daemon.stop()
+        self.assertFalse(self.is_segmenting())
+        self.start_daemon()
+
+
+class Plain(Offload):
+    """The same without."""
+
+    link_keys = {"offload": "no"}
+
+    def check_joined(self, packets, messages):
+        # But for what was not published yet before.
+        self.assertLess(packets, messages * 1.01)
+
+
+class PlainV6(Plain):
+    family = 6
+
+
 @deadline(60)
 @both_families
 class Streams(Pairs):

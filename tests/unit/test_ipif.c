@@ -46,6 +46,7 @@ static void set_up(enum ipif_framing framing)
 	struct ipif_params params = {
 		.base = base,
 		.format.framing = framing,
+		.format.has_offload_header = framing == IPIF_FRAMING_NOARP,
 		.mtu = 1500,
 		.lost = on_lost,
 		.moved = on_moved,
@@ -177,26 +178,38 @@ static void count_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const
 	pbuf_free(p);
 }
 
-START_TEST(ipif_offloaded_packet_gets_its_checksum)
+static void set_format(const struct ipif_format *format)
 {
-	/* NEEDS_CSUM, start, offset: native numbers. */
-	static const uint8_t pseudo[] = { 10, 0, 2, 2, 10, 0, 2, 15, 0, 17, 0, 12 };
-	uint8_t message[64] = { 1 }, udp[12] = { 0x0f, 0xa0, 0, 53, 0, 12, [8] = 'd' };
-	struct ipif_format format = { .framing = IPIF_FRAMING_RAW, .interface = 1 };
-	struct udp_pcb *pcb = udp_new();
-	uint16_t at[2] = { 20, 6 };
-	int pair[2], n = 0;
-	size_t len;
+	int pair[2];
 
-	ck_assert_int_eq(udp_bind(pcb, IP4_ADDR_ANY, 53), ERR_OK);
-	udp_recv(pcb, count_datagram, &n);
 	ipif_detach(&ipif);
 	close(wire);
-	ck_assert_int_eq(ipif_set_format(&ipif, &format), 0);
+	ck_assert_int_eq(ipif_set_format(&ipif, format), 0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	wire = pair[0];
 	ck_assert_int_eq(ipif_attach(&ipif, pair[1]), 0);
 	netif_set_link_up(&ipif.netif);
+}
+
+static const struct ipif_format offloaded = {
+	.framing = IPIF_FRAMING_RAW,
+	.has_offload_header = true,
+	.offloads = true,
+};
+
+START_TEST(ipif_partial_checksum_is_taken_for_right)
+{
+	/* NEEDS_CSUM, start, offset: native numbers. */
+	static const uint8_t pseudo[] = { 10, 0, 2, 2, 10, 0, 2, 15, 0, 17, 0, 12 };
+	uint8_t message[64] = { 1 }, udp[12] = { 0x0f, 0xa0, 0, 53, 0, 12, [8] = 'd' };
+	struct udp_pcb *pcb = udp_new();
+	uint16_t at[2] = { 20, 6 };
+	int n = 0;
+	size_t len;
+
+	ck_assert_int_eq(udp_bind(pcb, IP4_ADDR_ANY, 53), ERR_OK);
+	udp_recv(pcb, count_datagram, &n);
+	set_format(&offloaded);
 	/* The pseudo header's sum. */
 	put16(udp + 6, 0xffff & ~internet_sum(pseudo, sizeof(pseudo), 0));
 	memcpy(message + 6, at, sizeof(at));
@@ -204,8 +217,14 @@ START_TEST(ipif_offloaded_packet_gets_its_checksum)
 	wire_send(message, len);
 	run_for(10);
 	ck_assert_int_eq(n, 1);
+	/* Nothing is left out of this one, and it is wrong. */
+	message[0] = 0;
+	wire_send(message, len);
+	run_for(10);
+	ck_assert_int_eq(n, 1);
 	/* Short, and with a checksum beyond its end. */
 	wire_send(message, 10);
+	message[0] = 1;
 	message[6] = message[7] = 0xff;
 	wire_send(message, len);
 	run_for(10);
@@ -213,6 +232,166 @@ START_TEST(ipif_offloaded_packet_gets_its_checksum)
 	ck_assert_uint_eq(ipif.counters.drops[TABLE_DROP_SHORT], 1);
 	ck_assert_uint_eq(ipif.counters.drops[TABLE_DROP_TRANSPORT], 1);
 	udp_remove(pcb);
+}
+END_TEST
+
+static void put32(uint8_t *p, uint32_t value)
+{
+	put16(p, value >> 16);
+	put16(p + 2, value);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* A segment from the peer's port 80 to @port, whose checksum is left out. */
+static size_t make_segment(uint8_t *message, uint16_t port, uint32_t seq, uint32_t ack,
+	uint8_t flags, size_t len)
+{
+	const uint16_t at[2] = { 20, 16 };
+	uint8_t tcp[20 + 8000] = { 0, 80, [12] = 0x50 };
+
+	memset(message, 0, 10);
+	message[0] = 1;
+	memcpy(message + 6, at, sizeof(at));
+	put16(tcp + 2, port);
+	put32(tcp + 4, seq);
+	put32(tcp + 8, ack);
+	tcp[13] = flags;
+	put16(tcp + 14, 0xffff);
+	memset(tcp + 20, 'd', len);
+	return 10 + make_ip4(message + 10, 6, peer, us, tcp, 20 + len);
+}
+
+/* Opens @pcb to the peer by way of the wire; the peer's sequence begins with 1000. */
+static void connect_peer(struct tcp_pcb *pcb)
+{
+	uint8_t syn[128], answer[64];
+	ip_addr_t to;
+	size_t len;
+
+	IP_ADDR4(&to, 10, 0, 2, 2);
+	ck_assert_int_eq(tcp_connect(pcb, &to, 80, NULL), ERR_OK);
+	ck_assert_uint_gt(wire_receive(syn, sizeof(syn)), 50);
+	/* It is left to the kernel to add up, and says where. */
+	ck_assert_uint_eq(syn[0], 1);
+	ck_assert_uint_eq(syn[6] | syn[7] << 8, 20);
+	ck_assert_uint_eq(syn[8] | syn[9] << 8, 16);
+	len = make_segment(answer, pcb->local_port, 1000, get32(syn + 34) + 1, 0x12, 0);
+	wire_send(answer, len);
+	ck_assert_uint_eq(wire_receive(syn, sizeof(syn)), 10 + 40);
+	ck_assert_int_eq(pcb->state, ESTABLISHED);
+}
+
+START_TEST(ipif_segments_of_a_turn_go_out_as_one)
+{
+	static uint8_t data[1608], message[4096];
+	struct tcp_pcb *pcb = tcp_new();
+	uint64_t n_packets, n_bytes;
+
+	set_format(&offloaded);
+	connect_peer(pcb);
+	n_packets = ipif.counters.packets_sent;
+	n_bytes = ipif.counters.bytes_sent;
+	memset(data, 'x', sizeof(data));
+	/* The peer has not said its MSS: 536 it is. */
+	ck_assert_int_eq(tcp_write(pcb, data, sizeof(data), TCP_WRITE_FLAG_COPY), ERR_OK);
+	ck_assert_int_eq(tcp_output(pcb), ERR_OK);
+	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 10 + 40 + 1608);
+	ck_assert_uint_eq(message[1], 1); /* TCPv4 */
+	ck_assert_uint_eq(message[4] | message[5] << 8, pcb->mss);
+	ck_assert_uint_eq(message[2] | message[3] << 8, 40);
+	ck_assert_uint_eq(internet_sum(message + 10, 20, 0), 0);
+	ck_assert_uint_eq(ipif.counters.packets_sent - n_packets, 3);
+	ck_assert_uint_eq(ipif.counters.bytes_sent - n_bytes, 1608 + 3 * 40);
+	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 0);
+	tcp_abort(pcb);
+}
+END_TEST
+
+START_TEST(ipif_held_segment_is_dropped_with_the_descriptor)
+{
+	static const uint8_t flags = TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE;
+	static uint8_t data[536];
+	struct tcp_pcb *pcb = tcp_new();
+	uint64_t n_drops;
+
+	set_format(&offloaded);
+	connect_peer(pcb);
+	n_drops = ipif.counters.send_drops;
+	ck_assert_int_eq(tcp_write(pcb, data, sizeof(data), flags), ERR_OK);
+	ck_assert_int_eq(tcp_output(pcb), ERR_OK);
+	ipif_detach(&ipif);
+	ck_assert_uint_eq(ipif.counters.send_drops - n_drops, 1);
+	run_for(10);
+	tcp_abort(pcb);
+}
+END_TEST
+
+static err_t count_bytes(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+	(void)error;
+	if (!p)
+		return ERR_OK;
+	*(size_t *)arg += p->tot_len;
+	tcp_recved(pcb, p->tot_len);
+	pbuf_free(p);
+	return ERR_OK;
+}
+
+START_TEST(ipif_joined_segments_are_taken_whole_and_acknowledged)
+{
+	static uint8_t message[8192];
+	struct tcp_pcb *pcb = tcp_new();
+	uint64_t n_packets, n_bytes;
+	uint16_t segment = 536;
+	size_t n = 0, len;
+
+	set_format(&offloaded);
+	connect_peer(pcb);
+	tcp_arg(pcb, &n);
+	tcp_recv(pcb, count_bytes);
+	n_packets = ipif.counters.packets_received;
+	n_bytes = ipif.counters.bytes_received;
+	len = make_segment(message, pcb->local_port, 1001, pcb->snd_nxt, 0x10, 5000);
+	message[1] = 1;
+	memcpy(message + 4, &segment, sizeof(segment));
+	wire_send(message, len);
+	/* The answer does not wait for a timer: none runs here. */
+	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 10 + 40);
+	ck_assert_uint_eq(get32(message + 10 + 28), 6001);
+	ck_assert_uint_eq(n, 5000);
+	ck_assert_uint_eq(ipif.counters.packets_received - n_packets, 10);
+	ck_assert_uint_eq(ipif.counters.bytes_received - n_bytes, 5000 + 10 * 40);
+	tcp_abort(pcb);
+}
+END_TEST
+
+static err_t accept_any(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+	(void)arg;
+	(void)pcb;
+	return error;
+}
+
+START_TEST(ipif_own_address_needs_no_checksum)
+{
+	struct tcp_pcb *listener = tcp_new(), *pcb = tcp_new();
+	ip_addr_t own;
+
+	set_format(&offloaded);
+	IP_ADDR4(&own, 10, 0, 2, 15);
+	ck_assert_int_eq(tcp_bind(listener, &own, 8080), ERR_OK);
+	listener = tcp_listen(listener);
+	tcp_accept(listener, accept_any);
+	ck_assert_int_eq(tcp_connect(pcb, &own, 8080, NULL), ERR_OK);
+	run_for(10);
+	ck_assert_int_eq(pcb->state, ESTABLISHED);
+	tcp_abort(pcb);
+	run_for(10);
+	tcp_close(listener);
 }
 END_TEST
 
@@ -492,37 +671,40 @@ END_TEST
 
 START_TEST(ipif_frame_without_arp_is_answered_to_ourselves)
 {
-	uint8_t frame[64], reply[128];
+	uint8_t message[64] = { 0 }, reply[128], *frame = message + 10;
 	size_t len;
 
 	len = make_frame(frame, mac, 0x0800);
 	/* As cdc_mbim makes them: from nobody. */
 	memset(frame + 6, 0, 6);
-	len += make_echo4(frame + len, peer, us);
-	wire_send(frame, len);
+	len += 10 + make_echo4(frame + len, peer, us);
+	wire_send(message, len);
 	ck_assert_uint_eq(wire_receive(reply, sizeof(reply)), len);
-	ck_assert_mem_eq(reply, mac, 6);
-	ck_assert_mem_eq(reply + 6, mac, 6);
-	ck_assert_uint_eq(reply[12] << 8 | reply[13], 0x0800);
-	ck_assert_mem_eq(reply + 26, us, 4);
-	ck_assert_int_eq(reply[34], 0);
+	frame = reply + 10;
+	ck_assert_mem_eq(frame, mac, 6);
+	ck_assert_mem_eq(frame + 6, mac, 6);
+	ck_assert_uint_eq(frame[12] << 8 | frame[13], 0x0800);
+	ck_assert_mem_eq(frame + 26, us, 4);
+	ck_assert_int_eq(frame[34], 0);
 }
 END_TEST
 
 START_TEST(ipif_frame_without_arp_waits_whole_for_room)
 {
+	static const uint8_t no_offload[10];
 	struct udp_pcb *pcb = udp_new();
 	uint8_t message[2000];
 	int n = 0;
 
 	while (!ipif.first)
 		ck_assert_int_eq(send_udp(pcb, peer, 1000), ERR_OK);
-	/* What was queued has its header, too. */
+	/* What was queued has its headers, too. */
 	while (n < 2000 && ipif.first) {
 		run_for(2);
 		while (recv(wire, message, sizeof(message), MSG_DONTWAIT) > 0) {
-			ck_assert_mem_eq(message, mac, 6);
-			ck_assert_uint_eq(message[14], 0x45);
+			ck_assert_mem_eq(message, no_offload, 10);
+			ck_assert_mem_eq(message + 10, mac, 6);
+			ck_assert_uint_eq(message[24], 0x45);
 			n++;
 		}
 	}
@@ -533,10 +715,10 @@ END_TEST
 
 START_TEST(ipif_arp_where_there_is_none_is_dropped)
 {
-	uint8_t frame[42], reply[64];
+	uint8_t message[52] = { 0 }, reply[64];
 
-	make_arp(frame, 1, us);
-	wire_send(frame, sizeof(frame));
+	make_arp(message + 10, 1, us);
+	wire_send(message, sizeof(message));
 	ck_assert_uint_eq(wire_receive(reply, sizeof(reply)), 0);
 	ck_assert_uint_eq(ipif.counters.drops[TABLE_DROP_FRAME], 1);
 }
@@ -551,7 +733,11 @@ int main(void)
 	tcase_add_checked_fixture(raw, raw_setup, teardown);
 	tcase_add_test(raw, ipif_echo_request_is_answered);
 	tcase_add_test(raw, ipif_malformed_packet_is_counted_by_reason);
-	tcase_add_test(raw, ipif_offloaded_packet_gets_its_checksum);
+	tcase_add_test(raw, ipif_partial_checksum_is_taken_for_right);
+	tcase_add_test(raw, ipif_segments_of_a_turn_go_out_as_one);
+	tcase_add_test(raw, ipif_held_segment_is_dropped_with_the_descriptor);
+	tcase_add_test(raw, ipif_joined_segments_are_taken_whole_and_acknowledged);
+	tcase_add_test(raw, ipif_own_address_needs_no_checksum);
 	tcase_add_test(raw, ipif_fragments_in_any_order_are_answered_whole);
 	tcase_add_test(raw, ipif_flood_leaves_the_loop_its_turns);
 	tcase_add_test(raw, ipif_full_device_queues_then_drops_then_resumes);

@@ -77,42 +77,117 @@ static void make_partial(uint8_t *frame)
 	frame[UDP_AT + FIELD_AT + 1] = (uint8_t)pseudo;
 }
 
-static int complete(const struct virtio_net_hdr *h, uint8_t *frame, size_t len)
+static int read_header(const struct virtio_net_hdr *h, uint8_t *frame, size_t len,
+	struct vnet_frame *out)
 {
 	uint8_t header[VNET_HEADER_SIZE];
 
 	memcpy(header, h, sizeof(header));
-	return vnet_header_complete(header, frame, len);
+	return vnet_header_read(header, frame, len, 0, out);
 }
 
-START_TEST(vnet_partial_checksum_is_completed)
+static const struct virtio_net_hdr needs_sum = {
+	.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+	.csum_start = UDP_AT,
+	.csum_offset = FIELD_AT,
+};
+
+START_TEST(vnet_partial_checksum_of_a_datagram_is_left_out)
 {
-	struct virtio_net_hdr h = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.csum_start = UDP_AT,
-		.csum_offset = FIELD_AT,
-	};
-	uint8_t frame[FRAME_LEN];
+	uint8_t frame[FRAME_LEN], before[FRAME_LEN];
+	struct vnet_frame out;
 
 	make_partial(frame);
-	ck_assert_int_eq(complete(&h, frame, sizeof(frame)), 0);
+	memcpy(before, frame, sizeof(before));
+	ck_assert_int_eq(read_header(&needs_sum, frame, sizeof(frame), &out), 0);
+	ck_assert(out.is_verified);
+	ck_assert_uint_eq(out.n_packets, 1);
+	ck_assert_uint_eq(out.n_bytes, FRAME_LEN);
+	ck_assert_mem_eq(frame, before, FRAME_LEN);
+}
+END_TEST
+
+/* What is made of the frame so that lwIP would not verify that sum. */
+static const struct {
+	const char *name;
+	size_t at;
+	uint8_t value;
+} others[] = {
+	{ "a first fragment", 6, 0x20 },
+	{ "a later fragment", 7, 1 },
+	{ "another protocol", 9, 136 },
+	{ "IP options before it", 0, 0x46 },
+	{ "no IP", 0, 0x15 },
+};
+
+START_TEST(vnet_other_partial_checksum_is_completed)
+{
+	uint8_t frame[FRAME_LEN];
+	struct vnet_frame out;
+
+	make_partial(frame);
+	frame[others[_i].at] = others[_i].value;
+	ck_assert_int_eq(read_header(&needs_sum, frame, sizeof(frame), &out), 0);
+	ck_assert_msg(!out.is_verified, "%s", others[_i].name);
 	/* A right checksum makes all ones of the sum. */
 	ck_assert_uint_eq(sum16(frame + UDP_AT, FRAME_LEN - UDP_AT,
 				  sum16(frame + 12, 8, 17 + FRAME_LEN - UDP_AT)),
 		0xffff);
-	ck_assert_mem_eq(frame, datagram, UDP_AT + FIELD_AT);
 	ck_assert_mem_eq(frame + UDP_AT + 8, datagram + UDP_AT + 8, 7);
 }
 END_TEST
 
 START_TEST(vnet_without_offload_changes_nothing)
 {
-	struct virtio_net_hdr h = { .flags = VIRTIO_NET_HDR_F_DATA_VALID, .csum_start = 9 };
+	struct virtio_net_hdr h = { .csum_start = 9 };
 	uint8_t frame[FRAME_LEN];
+	struct vnet_frame out;
 
 	memcpy(frame, datagram, sizeof(frame));
-	ck_assert_int_eq(complete(&h, frame, sizeof(frame)), 0);
+	ck_assert_int_eq(read_header(&h, frame, sizeof(frame), &out), 0);
+	ck_assert(!out.is_verified);
+	h.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	ck_assert_int_eq(read_header(&h, frame, sizeof(frame), &out), 0);
+	ck_assert(out.is_verified);
 	ck_assert_mem_eq(frame, datagram, sizeof(frame));
+}
+END_TEST
+
+/* TCP without options behind 20 bytes of IPv4, or 40 of IPv6, and its data. */
+static const struct {
+	const char *name;
+	uint8_t version, data_offset;
+	size_t len;
+	uint16_t segment;
+	unsigned int n_packets;
+	size_t n_bytes;
+} joined[] = {
+	{ "even", 0x45, 0x50, 40 + 2896, 1448, 2, 2 * 1488 },
+	{ "a short last one", 0x45, 0x50, 40 + 3000, 1448, 3, 3000 + 3 * 40 },
+	{ "IPv6", 0x60, 0x50, 60 + 3000, 1440, 3, 3000 + 3 * 60 },
+	{ "with options", 0x45, 0x80, 52 + 3000, 1448, 3, 3000 + 3 * 52 },
+	{ "no data", 0x45, 0x50, 40, 1448, 1, 40 },
+	{ "no size", 0x45, 0x50, 3000, 0, 1, 3000 },
+	{ "header beyond the end", 0x45, 0xf0, 60, 10, 1, 60 },
+	{ "cut in the header", 0x45, 0x50, 30, 10, 1, 30 },
+};
+
+START_TEST(vnet_joined_segments_are_counted)
+{
+	bool is_4 = joined[_i].version >> 4 == 4;
+	struct virtio_net_hdr h = {
+		.gso_type = is_4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+		.gso_size = joined[_i].segment,
+	};
+	uint8_t frame[4096] = { 0 };
+	struct vnet_frame out;
+
+	frame[0] = joined[_i].version;
+	frame[is_4 ? 9 : 6] = 6;
+	frame[(is_4 ? 20 : 40) + 12] = joined[_i].data_offset;
+	ck_assert_int_eq(read_header(&h, frame, joined[_i].len, &out), 0);
+	ck_assert_msg(out.n_packets == joined[_i].n_packets, "%s", joined[_i].name);
+	ck_assert_msg(out.n_bytes == joined[_i].n_bytes, "%s", joined[_i].name);
 }
 END_TEST
 
@@ -135,20 +210,27 @@ static const struct {
 START_TEST(vnet_header_is_believed_only_if_it_fits)
 {
 	uint8_t frame[FRAME_LEN];
+	struct vnet_frame out;
+	int r;
 
 	memcpy(frame, datagram, sizeof(frame));
-	ck_assert_msg(complete(&headers[_i].header, frame, sizeof(frame)) == headers[_i].expected,
-		"%s", headers[_i].name);
+	r = read_header(&headers[_i].header, frame, sizeof(frame), &out);
+	ck_assert_msg(r == headers[_i].expected, "%s", headers[_i].name);
+	ck_assert_uint_eq(out.n_packets, 1);
 }
 END_TEST
+
+#define LOOP(tc, test, table) \
+	tcase_add_loop_test(tc, test, 0, sizeof(table) / sizeof((table)[0]))
 
 int main(void)
 {
 	TCase *tc = tcase_create("vnet_header");
 
-	tcase_add_test(tc, vnet_partial_checksum_is_completed);
+	tcase_add_test(tc, vnet_partial_checksum_of_a_datagram_is_left_out);
+	LOOP(tc, vnet_other_partial_checksum_is_completed, others);
 	tcase_add_test(tc, vnet_without_offload_changes_nothing);
-	tcase_add_loop_test(tc, vnet_header_is_believed_only_if_it_fits, 0,
-		sizeof(headers) / sizeof(headers[0]));
+	LOOP(tc, vnet_joined_segments_are_counted, joined);
+	LOOP(tc, vnet_header_is_believed_only_if_it_fits, headers);
 	return run_suite("vnet_header", tc);
 }

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segments that are joined to one message, and those that must not be.
+ */
+#include "netif/tso.h"
+
+#include "netif/vnet_header.h"
+#include "tests/unit/netif_test.h"
+
+#include "lwip/init.h"
+#include "lwip/pbuf.h"
+
+#include <linux/virtio_net.h>
+
+#define MSS	    1000
+#define PACKET_MAX  65535
+#define FLAGS_AT    13
+#define SEQUENCE_AT 4
+#define SUM_AT	    16
+
+static struct tso tso;
+static uint8_t packet[PACKET_MAX];
+
+static void setup(void)
+{
+	ck_assert_int_eq(tso_init(&tso), 0);
+}
+
+static void teardown(void)
+{
+	tso_fini(&tso);
+}
+
+static size_t ip_header(bool is_4)
+{
+	return is_4 ? 20 : 40;
+}
+
+static void put32(uint8_t *p, uint32_t value)
+{
+	put16(p, value >> 16);
+	put16(p + 2, value & 0xffff);
+}
+
+/* Makes a segment in packet[], as lwIP does it without checksums; its length. */
+static size_t make(bool is_4, uint32_t sequence, uint8_t flags, size_t len)
+{
+	size_t header = ip_header(is_4), total = header + 20 + len;
+	uint8_t *tcp = packet + header;
+
+	memset(packet, 0, header + 20);
+	if (is_4) {
+		packet[0] = 0x45;
+		put16(packet + 2, (unsigned int)total);
+		packet[8] = 64;
+		packet[9] = 6;
+		put32(packet + 12, 0x0a000001);
+		put32(packet + 16, 0x0a000002);
+		put16(packet + 10, internet_sum(packet, 20, 0));
+	} else {
+		packet[0] = 0x60;
+		put16(packet + 4, (unsigned int)(20 + len));
+		packet[6] = 6;
+		packet[7] = 64;
+		packet[8] = packet[24] = 0xfd;
+		packet[23] = 1;
+		packet[39] = 2;
+	}
+	put16(tcp, 4000);
+	put16(tcp + 2, 80);
+	put32(tcp + SEQUENCE_AT, sequence);
+	tcp[12] = 0x50;
+	tcp[FLAGS_AT] = flags;
+	put16(tcp + 14, 0xffff);
+	for (size_t i = 0; i < len; i++)
+		tcp[20 + i] = (uint8_t)(sequence + i);
+	return total;
+}
+
+static bool begin(size_t len)
+{
+	struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
+	bool is_open;
+
+	pbuf_take(p, packet, (u16_t)len);
+	is_open = tso_begin(&tso, p, 0, 0);
+	pbuf_free(p);
+	return is_open;
+}
+
+/* In two pieces, headers and data, as lwIP may have it. */
+static enum tso_outcome join(size_t len, size_t first)
+{
+	struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)first, PBUF_RAM);
+	enum tso_outcome outcome;
+
+	if (len > first)
+		pbuf_cat(p, pbuf_alloc(PBUF_RAW, (u16_t)(len - first), PBUF_RAM));
+	pbuf_take(p, packet, (u16_t)len);
+	outcome = tso_join(&tso, p, 0);
+	pbuf_free(p);
+	return outcome;
+}
+
+/* What the kernel would make of the partial sum: all ones with the data's. */
+static void check_sum(const uint8_t *ip, size_t len, bool is_4)
+{
+	size_t header = ip_header(is_4);
+	const uint8_t *tcp = ip + header;
+	uint8_t pseudo[40] = { 0 };
+	size_t n = is_4 ? 8 : 32;
+
+	memcpy(pseudo, ip + (is_4 ? 12 : 8), n);
+	pseudo[n + 1] = 6;
+	put16(pseudo + n + 2, (unsigned int)(len - header));
+	ck_assert_uint_eq(tcp[SUM_AT] << 8 | tcp[SUM_AT + 1],
+		(uint16_t)~internet_sum(pseudo, n + 4, 0));
+}
+
+static struct virtio_net_hdr sealed(size_t expected)
+{
+	struct virtio_net_hdr h;
+
+	ck_assert_uint_eq(tso_seal(&tso), VNET_HEADER_SIZE + expected);
+	memcpy(&h, tso.message, sizeof(h));
+	return h;
+}
+
+START_TEST(tso_consecutive_segments_become_one)
+{
+	bool is_4 = _i == 0;
+	size_t header = ip_header(is_4), i, whole = header + 20 + 3 * MSS + 10;
+	struct virtio_net_hdr h;
+	const uint8_t *frame;
+
+	/* The sequence wraps meanwhile. */
+	ck_assert(begin(make(is_4, UINT32_MAX - MSS, 0x10, MSS)));
+	ck_assert_int_eq(join(make(is_4, UINT32_MAX, 0x10, MSS), header + 20), TSO_JOINED);
+	ck_assert_int_eq(join(make(is_4, MSS - 1, 0x10, MSS), header + 20 + 7), TSO_JOINED);
+	ck_assert_int_eq(join(make(is_4, 2 * MSS - 1, 0x18, 10), header + 30), TSO_COMPLETE);
+	ck_assert_int_eq(join(make(is_4, 2 * MSS + 9, 0x10, MSS), header + 20), TSO_OTHER);
+	ck_assert_uint_eq(tso.n_packets, 4);
+	ck_assert_uint_eq(tso.n_bytes, whole + 3 * (header + 20));
+	h = sealed(whole);
+	frame = tso_frame(&tso);
+	ck_assert_uint_eq(h.gso_type, is_4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6);
+	ck_assert_uint_eq(h.gso_size, MSS);
+	ck_assert_uint_eq(h.hdr_len, header + 20);
+	ck_assert_uint_eq(h.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	ck_assert_uint_eq(h.csum_start, header);
+	ck_assert_uint_eq(h.csum_offset, SUM_AT);
+	if (is_4) {
+		ck_assert_uint_eq(frame[2] << 8 | frame[3], whole);
+		ck_assert_uint_eq(internet_sum(frame, 20, 0), 0);
+	} else {
+		ck_assert_uint_eq(frame[4] << 8 | frame[5], whole - 40);
+	}
+	check_sum(frame, whole, is_4);
+	ck_assert_uint_eq(frame[header + FLAGS_AT], 0x18);
+	for (i = 0; i < 3 * MSS + 10; i++)
+		ck_assert_uint_eq(frame[header + 20 + i], (uint8_t)(UINT32_MAX - MSS + i));
+}
+END_TEST
+
+START_TEST(tso_message_stays_below_64_kilobytes)
+{
+	uint32_t sequence = 1;
+	size_t n = 1;
+
+	ck_assert(begin(make(true, sequence, 0x10, MSS)));
+	for (;;) {
+		sequence += MSS;
+		n++;
+		if (join(make(true, sequence, 0x10, MSS), 40) != TSO_JOINED)
+			break;
+		ck_assert_uint_lt(n, 70);
+	}
+	/* 65 of 1000 bytes and 40 of headers; one more would be too much. */
+	ck_assert_uint_eq(n, 65);
+	ck_assert_uint_eq(tso.n_packets, 65);
+	ck_assert_uint_eq(sealed(65040).gso_size, MSS);
+}
+END_TEST
+
+/* A byte of the second segment is another. */
+static const struct {
+	const char *name;
+	size_t at; /* IPv4 */
+	uint8_t value;
+} differences[] = {
+	{ "type of service", 1, 4 },
+	{ "a fragment", 6, 0x20 },
+	{ "time to live", 8, 63 },
+	{ "protocol", 9, 17 },
+	{ "source", 15, 9 },
+	{ "destination", 19, 9 },
+	{ "source port", 20, 9 },
+	{ "destination port", 23, 9 },
+	{ "sequence", 27, 9 },
+	{ "acknowledgement", 31, 9 },
+	{ "header length", 32, 0x60 },
+	{ "FIN", 33, 0x11 },
+	{ "SYN", 33, 0x12 },
+	{ "RST", 33, 0x14 },
+	{ "URG", 33, 0x30 },
+	{ "CWR", 33, 0x90 },
+	{ "no ACK", 33, 0 },
+	{ "window", 34, 9 },
+	{ "checksum", 36, 9 },
+	{ "urgent pointer", 39, 9 },
+	{ "a length that is not the packet's", 3, 9 },
+};
+
+START_TEST(tso_other_segment_is_not_joined)
+{
+	size_t len;
+
+	ck_assert(begin(make(true, 1, 0x10, MSS)));
+	len = make(true, 1 + MSS, 0x10, MSS);
+	packet[differences[_i].at] = differences[_i].value;
+	ck_assert_msg(join(len, 40) == TSO_OTHER, "%s", differences[_i].name);
+	ck_assert_uint_eq(tso.n_packets, 1);
+	/* Nothing has happened to the first one. */
+	ck_assert_uint_eq(sealed(40 + MSS).gso_type, VIRTIO_NET_HDR_GSO_NONE);
+}
+END_TEST
+
+START_TEST(tso_longer_or_scattered_segment_is_not_joined)
+{
+	ck_assert(begin(make(true, 1, 0x10, MSS)));
+	ck_assert_int_eq(join(make(true, 1 + MSS, 0x10, MSS + 1), 40), TSO_OTHER);
+	ck_assert_int_eq(join(make(true, 1 + MSS, 0x10, 0), 40), TSO_OTHER);
+	ck_assert_int_eq(join(make(true, 1 + MSS, 0x10, MSS), 39), TSO_OTHER);
+	ck_assert_int_eq(join(make(false, 1 + MSS, 0x10, MSS), 60), TSO_OTHER);
+	ck_assert_int_eq(join(make(true, 1 + MSS, 0x10, MSS), 40), TSO_JOINED);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	size_t at;
+	uint8_t value;
+	bool is_unsummed; /* the kernel completes the checksum */
+} firsts[] = {
+	{ "PSH", 33, 0x18, true },
+	{ "SYN", 33, 0x02, true },
+	{ "FIN", 33, 0x11, true },
+	{ "a checksum of its own", 36, 1, false },
+	{ "a header without end", 32, 0xff, true },
+	{ "a header without beginning", 32, 0x10, true },
+	{ "a fragment", 6, 0x20, false },
+	{ "another protocol", 9, 17, false },
+	{ "another length", 3, 1, false },
+	{ "no IP", 0, 0x20, false },
+};
+
+START_TEST(tso_first_packet_of_another_kind_goes_alone)
+{
+	size_t len = make(true, 1, 0x10, 10);
+	struct virtio_net_hdr h;
+
+	packet[firsts[_i].at] = firsts[_i].value;
+	ck_assert_msg(!begin(len), "%s", firsts[_i].name);
+	h = sealed(len);
+	ck_assert_uint_eq(h.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+	ck_assert_msg((h.flags == VIRTIO_NET_HDR_F_NEEDS_CSUM) == firsts[_i].is_unsummed, "%s",
+		firsts[_i].name);
+	if (!firsts[_i].is_unsummed)
+		ck_assert_mem_eq(tso_frame(&tso), packet, len);
+}
+END_TEST
+
+START_TEST(tso_short_packets_are_not_read_past_their_end)
+{
+	size_t len;
+
+	make(true, 1, 0x10, 10);
+	for (len = 1; len < 50; len++) {
+		ck_assert(!begin(len));
+		ck_assert_uint_eq(sealed(len).flags, 0);
+	}
+}
+END_TEST
+
+START_TEST(tso_cleared_holds_nothing)
+{
+	ck_assert(begin(make(true, 1, 0x10, MSS)));
+	tso_clear(&tso);
+	ck_assert_int_eq(join(make(true, 1 + MSS, 0x10, MSS), 40), TSO_OTHER);
+	ck_assert_uint_eq(tso.length, 0);
+}
+END_TEST
+
+#define LOOP(tc, test, table) \
+	tcase_add_loop_test(tc, test, 0, sizeof(table) / sizeof((table)[0]))
+
+int main(void)
+{
+	Suite *suite = suite_create("tso");
+	TCase *tc = tcase_create("tso");
+
+	lwip_init();
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, tso_consecutive_segments_become_one, 0, 2);
+	tcase_add_test(tc, tso_message_stays_below_64_kilobytes);
+	LOOP(tc, tso_other_segment_is_not_joined, differences);
+	tcase_add_test(tc, tso_longer_or_scattered_segment_is_not_joined);
+	LOOP(tc, tso_first_packet_of_another_kind_goes_alone, firsts);
+	tcase_add_test(tc, tso_short_packets_are_not_read_past_their_end);
+	tcase_add_test(tc, tso_cleared_holds_nothing);
+	suite_add_tcase(suite, tc);
+	return run_all(suite);
+}
