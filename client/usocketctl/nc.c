@@ -13,6 +13,7 @@
  * nothing and takes nothing.
  */
 #include "client/usocketctl/ctl.h"
+#include "client/usocketctl/link_name.h"
 #include "client/usocketctl/relay.h"
 #include "client/usocketctl/report.h"
 #include "client/usocketctl/text.h"
@@ -35,6 +36,8 @@ struct nc {
 	int family, type;
 	int timeout_ms; /* -1: none */
 	int fd;		/* connected, once it is */
+	bool has_link;	/* else the routes decide */
+	struct usocket_link_info link;
 };
 
 static int64_t now_ms(void)
@@ -83,6 +86,8 @@ static const char *error_text(int error)
 				      : "no link is up; \"usocketctl link\" says why";
 	case ECONNABORTED:
 		return "connection lost: the link's address has changed, or usocketd has ended";
+	case EADDRNOTAVAIL:
+		return "no link has that address, or the link has none of this family";
 	case EACCES:
 		return "the daemon's configuration does not permit it";
 	default:
@@ -121,6 +126,31 @@ static int look_up(struct nc *nc, int flags, struct addrinfo **entries)
 	return report_lookup(rc == EAI_SERVICE || !nc->host ? nc->port : nc->host, rc, errno);
 }
 
+static bool is_link_local(const struct usocket_address *address)
+{
+	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)(const void *)address->ip);
+}
+
+/* A socket leaves by the link whose address it has. Returns 0 or -1. */
+static int bind_to_link(const struct usocket_link_info *link, int fd, int family)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	if (family == AF_INET && link->address4.family == AF_INET) {
+		memcpy(&in.sin_addr, link->address4.ip, sizeof(in.sin_addr));
+		return usocket_bind(fd, (const struct sockaddr *)&in, sizeof(in));
+	}
+	for (int i = 0; family == AF_INET6 && i < link->n_addresses6; i++) {
+		if (is_link_local(&link->addresses6[i]))
+			continue;
+		memcpy(&in6.sin6_addr, link->addresses6[i].ip, sizeof(in6.sin6_addr));
+		return usocket_bind(fd, (const struct sockaddr *)&in6, sizeof(in6));
+	}
+	errno = EADDRNOTAVAIL;
+	return -1;
+}
+
 /* Returns 0 with nc->fd set, or the errno. */
 static int try_address(struct nc *nc, const struct addrinfo *entry, int timeout_ms)
 {
@@ -129,7 +159,8 @@ static int try_address(struct nc *nc, const struct addrinfo *entry, int timeout_
 
 	if (fd < 0)
 		return errno;
-	if (usocket_connect_timeout(fd, entry->ai_addr, entry->ai_addrlen, timeout_ms) == 0) {
+	if ((!nc->has_link || bind_to_link(&nc->link, fd, entry->ai_family) == 0) &&
+		usocket_connect_timeout(fd, entry->ai_addr, entry->ai_addrlen, timeout_ms) == 0) {
 		nc->fd = fd;
 		return 0;
 	}
@@ -295,6 +326,7 @@ int ctl_run_nc(const struct ctl_options *options, FILE *out)
 		.type = options->flags & CTL_DATAGRAMS ? SOCK_DGRAM : SOCK_STREAM,
 		.timeout_ms = options->flags & CTL_QUIET ? options->timeout_ms : -1,
 		.fd = -1,
+		.has_link = options->flags & CTL_LINK,
 	};
 	int rc;
 
@@ -303,10 +335,15 @@ int ctl_run_nc(const struct ctl_options *options, FILE *out)
 		return misuse("HOST or PORT is missing");
 	if (options->flags & CTL_ZERO && (listens || nc.type == SOCK_DGRAM))
 		return misuse("-z is for connections that are made, over TCP");
+	if (nc.has_link && listens)
+		return misuse("--link is for connections that are made; -l takes an ADDRESS");
 	if (fill_standard_descriptors() < 0)
 		return report_error(errno);
 	if (usocket_open_session() < 0)
 		return report_error(errno);
+	rc = nc.has_link ? link_name_find(options->link, &nc.link) : CTL_EXIT_OK;
+	if (rc != CTL_EXIT_OK)
+		return rc;
 	rc = listens ? await_connection(&nc) : open_connection(&nc);
 	if (rc == CTL_EXIT_OK && !(options->flags & CTL_ZERO))
 		rc = carry(&nc);

@@ -91,7 +91,8 @@ static const struct ctl_command commands[] = {
 	{ "resolve", "NAME", 1, 1, "look a name up as programs would", CTL_IPV4 | CTL_IPV6,
 		ctl_run_resolve },
 	{ "nc", "[HOST] PORT", 1, 2, "connect standard input and output with a peer",
-		CTL_IPV4 | CTL_IPV6 | CTL_DATAGRAMS | CTL_ACCEPT | CTL_QUIET | CTL_ZERO | CTL_SHUT,
+		CTL_IPV4 | CTL_IPV6 | CTL_DATAGRAMS | CTL_ACCEPT | CTL_QUIET | CTL_ZERO |
+			CTL_SHUT | CTL_LINK,
 		ctl_run_nc },
 };
 

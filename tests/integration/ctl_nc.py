@@ -359,9 +359,13 @@ class Failures(NcCase):
         self.assertEqual(self.run_nc("-z", *self.address_of(listener)), b"")
         self.run_nc("-z", Tun.KERNEL[4], 1, expected=FAILED)
 
+    def test_link_unknown(self):
+        said = self.run_nc("--link", "nope", Tun.KERNEL[4], 1, expected=FAILED)
+        self.assertIn("there is no link 'nope'", said)
+
     def test_wrong_lines(self):
         for args in (), ("one",), ("-w", "x", "a", "1"), ("a", "b", "c"), ("-z", "-l", "5"), \
-                ("-uz", "a", "5"):
+                ("-uz", "a", "5"), ("-l", "--link", "net0", "5"):
             with self.subTest(args):
                 self.assertIn("Try 'usocketctl", self.run_nc(*args, expected=USAGE))
 

@@ -175,6 +175,21 @@ class Both(LinksCase):
         u.send(b"x")
         self.assertEqual(far.recvfrom(10)[1], (self.other.stack[4], u.getsockname()[1]))
 
+    def test_usocketctl_nc_uses_the_link_that_is_named(self):
+        for family in (4, 6):
+            for more, way in ((), self.better), (("--link", self.other.name), self.other):
+                listener = self.far_listener(family)
+                host, port = listener.getsockname()[:2]
+                nc = subprocess.Popen(
+                    [harness.program("usocketctl"), "nc", *more, host, str(port)],
+                    env=harness.child_env(USOCKETD_SOCKET=self.daemon.socket),
+                    stdin=subprocess.DEVNULL)
+                self.addCleanup(nc.wait)
+                conn, source = self.accept(listener)
+                conn.close()
+                self.assertEqual(source, way.stack[family])
+                self.assertEqual(nc.wait(20), 0)
+
     def test_usocketctl_shows_the_default(self):
         env = harness.child_env(USOCKETD_SOCKET=self.daemon.socket)
 
