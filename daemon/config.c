@@ -536,4 +536,5 @@ void config_reload(struct config *config, const struct config *fresh)
 	config->resolve_timeout_s = fresh->resolve_timeout_s;
 	config->cache_entries = fresh->cache_entries;
 	memcpy(config->hosts, fresh->hosts, sizeof(config->hosts));
+	memcpy(config->socks_users, fresh->socks_users, sizeof(config->socks_users));
 }

@@ -18,7 +18,14 @@ struct link;
 
 #define CONFIG_LINKS_MAX    8
 #define CONFIG_SERVERS_MAX  4
+#define CONFIG_SOCKS_MAX    4
 #define CONFIG_DEFAULT_LINK "net0"
+
+/* A path, or if that is empty a loopback address with its port. */
+struct config_socks_place {
+	char path[108];
+	struct address address;
+};
 
 struct config {
 	/* [daemon] */
@@ -50,6 +57,11 @@ struct config {
 	uint32_t resolve_timeout_s; /* of a whole look-up, default 15 */
 	uint32_t cache_entries;	    /* default 512, 0: no cache */
 	char hosts[PATH_MAX];	    /* default /etc/hosts, empty: none */
+
+	/* [socks] */
+	struct config_socks_place socks[CONFIG_SOCKS_MAX]; /* where to listen */
+	uint32_t n_socks;
+	char socks_users[PATH_MAX]; /* file; default empty: no login is asked for */
 
 	/* [link NAME] */
 	struct link *links[CONFIG_LINKS_MAX]; /* moved out by the daemon */

@@ -255,16 +255,22 @@ static int split_port(char *text, char **ip, uint16_t *port)
 	return 0;
 }
 
-static int parse_server(char *text, struct address *out)
+/* Port 0: none was given. */
+static int parse_endpoint(char *text, struct address *out)
 {
 	char *ip;
 	uint16_t port;
 
 	if (split_port(text, &ip, &port) < 0 || address_parse_ip(out, ip) < 0)
 		return -EINVAL;
-	if (address_is_any(out) || address_is_multicast(out))
-		return -EINVAL;
 	out->port = port;
+	return 0;
+}
+
+static int parse_server(char *text, struct address *out)
+{
+	if (parse_endpoint(text, out) < 0 || address_is_any(out) || address_is_multicast(out))
+		return -EINVAL;
 	return 0;
 }
 
@@ -295,6 +301,58 @@ wrong:
 	return expect(expected,
 		"up to %d addresses, separated by commas, each with :PORT if not 53",
 		CONFIG_SERVERS_MAX);
+}
+
+/* Port 1080 is that of the registry (RFC 1928 section 3). */
+static int parse_socks_place(const char *text, struct config_socks_place *out)
+{
+	char copy[ADDRESS_TEXT_MAX];
+
+	memset(out, 0, sizeof(*out));
+	if (text[0] == '/') {
+		if (strlen(text) >= sizeof(out->path))
+			return -EINVAL;
+		strcpy(out->path, text);
+		return 0;
+	}
+	if (strlen(text) >= sizeof(copy))
+		return -EINVAL;
+	strcpy(copy, text);
+	if (parse_endpoint(copy, &out->address) < 0 || !address_is_loopback(&out->address))
+		return -EINVAL;
+	if (out->address.port == 0)
+		out->address.port = 1080;
+	return 0;
+}
+
+/* Sets socks and n_socks, which follows them. */
+static int parse_socks(const struct key_row *row, const char *value, void *target,
+	char expected[CONFIG_EXPECTED_MAX])
+{
+	struct config *config = (struct config *)((char *)target - row->offset);
+	struct config_socks_place places[CONFIG_SOCKS_MAX];
+	char copy[1024];
+	char *word, *rest = copy;
+	uint32_t n = 0;
+
+	if (strlen(value) >= sizeof(copy))
+		goto wrong;
+	strcpy(copy, value);
+	while ((word = strsep(&rest, ", \t"))) {
+		if (*word == '\0')
+			continue;
+		if (n == CONFIG_SOCKS_MAX || parse_socks_place(word, &places[n]) < 0)
+			goto wrong;
+		n++;
+	}
+	memcpy(config->socks, places, n * sizeof(places[0]));
+	config->n_socks = n;
+	return 0;
+wrong:
+	return expect(expected,
+		"up to %d of: a loopback address (127.0.0.1:1080, [::1]:1080), an absolute "
+		"path of at most %zu bytes; separated by commas",
+		CONFIG_SOCKS_MAX, sizeof(places[0].path) - 1);
 }
 
 #define SIZE_OF(member)	      sizeof(((struct config *)0)->member)
@@ -330,6 +388,8 @@ static const struct key_row keys[] = {
 	{ "resolver", "timeout", parse_u32, AT(resolve_timeout_s), 1, 600 },
 	{ "resolver", "cache_entries", parse_u32, AT(cache_entries), 0, 65536 },
 	{ "resolver", "hosts", parse_path_or_none, AT(hosts), 0, PATH_MAX },
+	{ "socks", "listen", parse_socks, AT(socks), 0, 0 },
+	{ "socks", "users", parse_path_or_none, AT(socks_users), 0, PATH_MAX },
 };
 
 #define N_KEYS ((int)(sizeof(keys) / sizeof(keys[0])))

@@ -96,17 +96,17 @@ static void fill_name(struct sockaddr_un *un, const char *path)
 }
 
 /* The process that serves @path: 0 if nobody, -1 if it cannot be told. */
-static pid_t who_serves(const char *path)
+static pid_t who_serves(const struct rendezvous_place *place)
 {
 	struct sockaddr_un un;
 	struct ucred peer = { .pid = -1 };
 	socklen_t len = sizeof(peer);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, place->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	pid_t pid = -1;
 
 	if (fd < 0)
 		return -1;
-	fill_name(&un, path);
+	fill_name(&un, place->path);
 	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
 		if (errno == ECONNREFUSED || errno == ENOENT)
 			pid = 0;
@@ -126,9 +126,10 @@ static int report_other(const char *path, pid_t pid)
 	return -EADDRINUSE;
 }
 
-/* Makes sure that nothing is at @path. */
-static int clear_path(const char *path)
+/* Makes sure that nothing is at the path. */
+static int clear_path(const struct rendezvous_place *place)
 {
+	const char *path = place->path;
 	struct stat st;
 	pid_t pid;
 
@@ -138,71 +139,70 @@ static int clear_path(const char *path)
 		log_error("%s is in the way: it is not a socket", path);
 		return -EEXIST;
 	}
-	pid = who_serves(path);
+	pid = who_serves(place);
 	if (pid != 0)
 		return report_other(path, pid);
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-static int bind_path(int fd, const struct config *config)
+static int bind_path(int fd, const struct rendezvous_place *place)
 {
 	struct sockaddr_un un;
 	mode_t mask;
 	int r;
 
-	fill_name(&un, config->socket);
-	mask = umask(~config->socket_mode & 0777);
+	fill_name(&un, place->path);
+	mask = umask(~place->mode & 0777);
 	r = bind(fd, (struct sockaddr *)&un, sizeof(un));
 	if (r < 0)
 		r = -errno;
 	umask(mask);
 	if (r < 0)
 		return r;
-	if (config->socket_group != (gid_t)-1 &&
-		chown(config->socket, (uid_t)-1, config->socket_group) < 0)
+	if (place->group != (gid_t)-1 && chown(place->path, (uid_t)-1, place->group) < 0)
 		return -errno;
 	return listen(fd, BACKLOG) < 0 ? -errno : 0;
 }
 
-static int make_socket(struct rendezvous *rendezvous, const struct config *config)
+static int make_socket(struct rendezvous *rendezvous, const struct rendezvous_place *place)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, place->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct stat st;
 	int r;
 
 	if (fd < 0)
 		return -errno;
-	r = bind_path(fd, config);
-	if (r == 0 && lstat(config->socket, &st) < 0)
+	r = bind_path(fd, place);
+	if (r == 0 && lstat(place->path, &st) < 0)
 		r = -errno;
 	if (r < 0) {
-		log_error("cannot listen at %s: %s", config->socket, strerror(-r));
+		log_error("cannot listen at %s: %s", place->path, strerror(-r));
 		close(fd);
 		return r;
 	}
 	rendezvous->device = st.st_dev;
 	rendezvous->inode = st.st_ino;
-	strcpy(rendezvous->path, config->socket);
+	strcpy(rendezvous->path, place->path);
 	return fd;
 }
 
-int rendezvous_listen(struct rendezvous *rendezvous, const struct config *config)
+int rendezvous_listen(struct rendezvous *rendezvous, const struct rendezvous_place *place)
 {
 	int r;
 
 	*rendezvous = (struct rendezvous){ .lock = -1 };
-	r = make_folder(config->socket);
+	r = make_folder(place->path);
 	if (r < 0)
 		return r;
-	r = take_lock(config->socket);
+	r = take_lock(place->path);
 	if (r == -EADDRINUSE)
-		return report_other(config->socket, who_serves(config->socket));
+		return report_other(place->path, who_serves(place));
 	if (r < 0)
 		return r;
 	rendezvous->lock = r;
-	r = clear_path(config->socket);
+	r = clear_path(place);
 	if (r == 0)
-		r = make_socket(rendezvous, config);
+		r = make_socket(rendezvous, place);
 	if (r < 0)
 		rendezvous_close(rendezvous);
 	return r;

@@ -115,6 +115,12 @@ static void free_parts(struct server *server)
 
 int server_new(struct server **out, struct usocketd *daemon, int listen_fd)
 {
+	const struct rendezvous_place place = {
+		.path = daemon->config.socket,
+		.type = SOCK_SEQPACKET,
+		.mode = daemon->config.socket_mode,
+		.group = daemon->config.socket_group,
+	};
 	struct server *server = calloc(1, sizeof(*server));
 	int r = 0;
 
@@ -125,7 +131,7 @@ int server_new(struct server **out, struct usocketd *daemon, int listen_fd)
 	server->listen_fd = listen_fd;
 	LIST_INIT(&server->sessions.all);
 	if (listen_fd < 0)
-		r = server->listen_fd = rendezvous_listen(&server->rendezvous, &daemon->config);
+		r = server->listen_fd = rendezvous_listen(&server->rendezvous, &place);
 	if (r >= 0)
 		r = start_accepting(server);
 	if (r < 0) {

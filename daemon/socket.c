@@ -19,7 +19,8 @@
  * run queue, so whoever is on the call stack may still look at s->dead.
  *
  * A channel's identity is SO_COOKIE of the client's end, which nobody can
- * forge; the abstract name of our end only tells holders where to look.
+ * forge; the abstract name of our end only tells holders where to look. A
+ * foreign channel has neither: nobody can attach to its socket.
  */
 #include "daemon/socket_private.h"
 
@@ -210,6 +211,15 @@ int socket_channel_unread(const struct usock *s)
 	return n;
 }
 
+void socket_tell_connect_over(struct usock *s)
+{
+	void (*on_connect_over)(struct usock *, void *) = s->on_connect_over;
+
+	s->on_connect_over = NULL;
+	if (on_connect_over)
+		on_connect_over(s, s->on_connect_over_arg);
+}
+
 void socket_give_up_name(struct usock *s)
 {
 	name_target_free(s->name);
@@ -283,6 +293,7 @@ void socket_kill(struct usock *s)
 	LIST_REMOVE(s, all_link);
 	LIST_INSERT_HEAD(&registry->dead, s, all_link);
 	registry_arm(registry);
+	socket_tell_connect_over(s);
 }
 
 static void on_channel(evutil_socket_t fd, short events, void *arg)
@@ -306,6 +317,12 @@ static int socket_watch(struct usock *s)
 	return 0;
 }
 
+static int socket_take_id(struct usock *s)
+{
+	s->id = table_writer_take(s->registry->daemon->table);
+	return s->id ? 0 : -ENFILE;
+}
+
 /*
  * Binds our end to the name that tells holders the id. Somebody else may sit
  * on the name (abstract names are open to all), so a refusal means another id.
@@ -317,8 +334,7 @@ static int socket_name_channel(struct usock *s)
 	socklen_t len;
 
 	for (int i = 0; i < NAME_TRIES; i++) {
-		s->id = table_writer_take(daemon->table);
-		if (!s->id)
+		if (socket_take_id(s) < 0)
 			return -ENFILE;
 		len = channel_name(&un, daemon->instance, s->id);
 		if (bind(s->channel, (struct sockaddr *)&un, len) == 0)
@@ -377,30 +393,43 @@ static void socket_discard(struct usock *s, int *client_end)
 	free(s);
 }
 
-int socket_create(struct socket_registry *registry, const struct socket_params *params,
-	struct usock **out, int *client_end)
+/* A socket that is charged, and nothing more. */
+static int socket_alloc(const struct socket_params *params, struct usock **out)
 {
 	struct usock *s = calloc(1, params->size);
-	int r;
+	int r = s ? account_charge(params->owner.account, RESOURCE_SOCKET, 1) : -ENOBUFS;
 
-	*client_end = -1;
-	if (!s)
-		return -ENOBUFS;
-	r = account_charge(params->owner.account, RESOURCE_SOCKET, 1);
 	if (r < 0) {
+		if (params->has_channel)
+			close(params->channel);
 		free(s);
 		return r;
 	}
 	s->account = account_ref(params->owner.account);
+	s->channel = params->has_channel ? params->channel : -1;
+	s->is_foreign = params->has_channel;
+	*out = s;
+	return 0;
+}
+
+int socket_create(struct socket_registry *registry, const struct socket_params *params,
+	struct usock **out, int *client_end)
+{
+	struct usock *s;
+	int r = socket_alloc(params, &s);
+
+	*client_end = -1;
+	if (r < 0)
+		return r;
 	s->registry = registry;
 	s->ops = params->ops;
-	s->channel = -1;
 	socket_describe_owner(s, params);
-	r = socket_open_channel(s, client_end);
+	if (!s->is_foreign)
+		r = socket_open_channel(s, client_end);
 	if (r == 0)
 		r = socket_watch(s);
 	if (r == 0)
-		r = socket_name_channel(s);
+		r = s->is_foreign ? socket_take_id(s) : socket_name_channel(s);
 	if (r < 0) {
 		socket_discard(s, client_end);
 		return r;

@@ -4,7 +4,7 @@
  * the operations that differ by type, and the run queue.
  *
  * Included by socket*.c, tcp*.c, dgram.c, udp.c, raw.c, options.c, ports.c,
- * icmp_error.c and their tests; nobody else.
+ * icmp_error.c, socks_connect.c, socks_udp.c and their tests; nobody else.
  */
 #ifndef DAEMON_SOCKET_PRIVATE_H
 #define DAEMON_SOCKET_PRIVATE_H
@@ -87,13 +87,17 @@ struct usock {
 	struct socket_registry *registry;
 	struct account *account;    /* referenced; one RESOURCE_SOCKET charged */
 	int channel;		    /* daemon's end; -1: closed */
+	bool is_foreign;	    /* the channel is no pair of ours: socket_params */
 	uint64_t cookie;	    /* SO_COOKIE of the client's end */
 	struct event *on_readable;  /* edge-triggered read and close */
 	struct event *on_writable;  /* edge-triggered, while wanted */
 	struct table_socket record; /* as published, and more up to date */
 	int32_t options[SOCKET_OPTION_COUNT];
-	uint32_t options_set;	     /* bit: set by the client */
-	struct name_target *name;    /* owned; of the connect under way, or NULL */
+	uint32_t options_set;	  /* bit: set by the client */
+	struct name_target *name; /* owned; of the connect under way, or NULL */
+	/* Called once, when a connect is over or the socket dies; may be NULL. */
+	void (*on_connect_over)(struct usock *s, void *arg);
+	void *on_connect_over_arg;
 	struct port_table *ports;    /* where it is registered, or NULL */
 	struct address bound;	     /* local address of the registration */
 	LIST_ENTRY(usock) port_link; /* sockets on the same port */
@@ -145,6 +149,14 @@ struct socket_params {
 	uint8_t type;	/* enum table_type */
 	uint8_t family; /* enum address_family */
 	uint8_t protocol;
+	/*
+	 * A stream socket of the program's own that is to be the channel, taken
+	 * over even if this fails: what a program speaks that does not know of us.
+	 * It reads no errors from the table, so a broken connection is a reset of
+	 * the channel.
+	 */
+	bool has_channel;
+	int channel; /* if has_channel */
 };
 
 /*
@@ -170,6 +182,9 @@ void socket_publish(struct usock *s);
 
 /* The pending error that the next call of any holder reports. 0 clears. */
 void socket_set_error(struct usock *s, int error);
+
+/* Calls s->on_connect_over, if that has not been done. */
+void socket_tell_connect_over(struct usock *s);
 
 /* The connect to s->name is over, whichever way. */
 void socket_give_up_name(struct usock *s);

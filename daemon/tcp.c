@@ -378,6 +378,12 @@ static bool moves_by_itself(const struct tcp_socket *t)
 			(t->pcb->state != ESTABLISHED || t->pcb->unacked));
 }
 
+static bool is_connecting(const struct tcp_socket *t)
+{
+	return t->phase == TCP_PHASE_RESOLVING || t->phase == TCP_PHASE_WAITING ||
+		t->phase == TCP_PHASE_CONNECTING;
+}
+
 static void tcp_op_describe(struct usock *s)
 {
 	struct tcp_socket *t = tcp_of(s);
@@ -385,8 +391,7 @@ static void tcp_op_describe(struct usock *s)
 	uint16_t flags = record->flags & KEPT_FLAGS;
 	bool moved;
 
-	if (t->phase == TCP_PHASE_RESOLVING || t->phase == TCP_PHASE_WAITING ||
-		t->phase == TCP_PHASE_CONNECTING)
+	if (is_connecting(t))
 		flags |= TABLE_SOCKET_CONNECTING;
 	if (t->phase == TCP_PHASE_ORPHAN)
 		flags |= TABLE_SOCKET_ORPHAN;
@@ -427,6 +432,10 @@ static void tcp_op_service(struct usock *s)
 {
 	struct tcp_socket *t = tcp_of(s);
 
+	if (!is_connecting(t))
+		socket_tell_connect_over(s);
+	if (s->dead)
+		return;
 	if (t->is_stalled && t->pcb)
 		pmtu_suspect(t->pcb);
 	t->is_stalled = false;

@@ -228,7 +228,8 @@ static struct address connect_target(const struct address *remote)
 /* What every connect begins with; an earlier one may have left its marks. */
 static void begin_connect(struct tcp_socket *t)
 {
-	t->n_filler = (uint32_t)socket_channel_unread(&t->base);
+	/* Who has a channel of his own knows no filler: that is data already. */
+	t->n_filler = t->base.is_foreign ? 0 : (uint32_t)socket_channel_unread(&t->base);
 	t->timed_ns = 0;
 	t->srtt_us = 0;
 	t->base.record.error = 0;

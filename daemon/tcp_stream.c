@@ -23,6 +23,8 @@
  *   writes on all the same leaves unread bytes, and gets ECONNRESET as above.
  * - Once the error has been taken, what is unread is thrown away and the
  *   channel closed: end of stream and EPIPE from then on.
+ * - A foreign channel's program knows no table: its channel is reset, or just
+ *   closed while bytes before the error are still on their way through it.
  *
  * After the client's close the socket is an ORPHAN until TCP has delivered
  * what was queued or the linger limit is over.
@@ -35,9 +37,11 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/sockios.h>
 #include <lwip/priv/tcp_priv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* Vectors of one write to the channel. */
@@ -157,11 +161,26 @@ static void shut_channel(struct tcp_socket *t)
 	t->fin_passed_on = true;
 }
 
+/* Closing resets a TCP channel with nothing in flight (SO_LINGER of 0). */
+static void reset_foreign_channel(struct tcp_socket *t)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	int in_flight = 0;
+
+	if (ioctl(t->base.channel, SIOCOUTQ, &in_flight) == 0 && in_flight == 0)
+		setsockopt(t->base.channel, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	socket_kill(&t->base);
+}
+
 /* The connection is over and everything has been delivered: see above. */
 static void report_end(struct tcp_socket *t)
 {
 	bool unread = socket_channel_unread(&t->base) > 0;
 
+	if (t->base.is_foreign && t->end_error) {
+		reset_foreign_channel(t);
+		return;
+	}
 	if (!t->end_reported) {
 		t->end_reported = true;
 		if (t->end_error == ECONNRESET && unread) {

@@ -23,6 +23,7 @@
 #include "daemon/resolver_requests.h"
 #include "daemon/server.h"
 #include "daemon/socket.h"
+#include "daemon/socks.h"
 #include "daemon/table_writer.h"
 #include "daemon/watch.h"
 #include "netif/link.h"
@@ -232,12 +233,16 @@ int usocketd_start(struct usocketd *daemon, int listen_fd)
 	r = start_links(daemon);
 	if (r < 0)
 		return r;
+	r = socks_new(&daemon->socks, daemon);
+	if (r < 0)
+		return r;
 	return server_new(&daemon->server, daemon, listen_fd);
 }
 
 void usocketd_stop(struct usocketd *daemon)
 {
 	server_free(daemon->server);
+	socks_free(daemon->socks);
 	watchers_free(daemon->watchers);
 	daemon->watchers = NULL;
 	link_requests_free(daemon->link_requests);
@@ -292,6 +297,7 @@ bool usocketd_dial(struct usocketd *daemon, const struct netif *owner)
 void usocketd_reconfigure(struct usocketd *daemon)
 {
 	log_set_level(daemon->config.log_level);
+	socks_reconfigure(daemon->socks);
 	resolver_update_servers(daemon->resolver);
 	nat64_finder_update(daemon->nat64);
 }

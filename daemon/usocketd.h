@@ -23,6 +23,7 @@ struct resolver;
 struct resolver_requests;
 struct server;
 struct socket_registry;
+struct socks;
 struct table_writer;
 struct watchers;
 
@@ -42,6 +43,7 @@ struct usocketd {
 	struct watchers *watchers;
 	struct link_requests *link_requests;
 	struct server *server;
+	struct socks *socks;
 	struct link *links[CONFIG_LINKS_MAX];
 	struct table_link link_records[CONFIG_LINKS_MAX]; /* as published */
 	uint32_t n_links;

@@ -53,9 +53,9 @@ static const char usage[] =
 	"usocket-run(1).\n";
 
 static const char ways_left[] =
-	"usocket-run: run it over a TUN link of usocketd (usocketd.conf(5)), let it reach its "
-	"peer by \"usocketctl nc\" (usocketctl(1)), or use a program that is linked dynamically "
-	"to glibc.\n";
+	"usocket-run: let it use usocketd's SOCKS server ([socks] in usocketd.conf(5)), let it "
+	"reach its peer by \"usocketctl nc\" (usocketctl(1)), or use a program that is linked "
+	"dynamically to glibc.\n";
 
 static int fail(enum run_exit code, const char *program, const char *why)
 {
