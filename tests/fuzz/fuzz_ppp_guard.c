@@ -205,7 +205,12 @@ static void feed(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct event_base *base;
-	const struct pppline_handlers handlers = { on_output, on_packet, on_up, on_down, NULL };
+	const struct pppline_handlers handlers = {
+		.output = on_output,
+		.packet = on_packet,
+		.up = on_up,
+		.down = on_down,
+	};
 	const struct hdlc_handlers sent = { .frame = on_sent };
 	struct pppline_config config = { .user = "user", .password = "word", .pap = true };
 

@@ -56,7 +56,7 @@ class Run(PreloadCase):
     def test_static(self):
         said = self.refused(self.build("static", "-static"))
         self.assertIn("is statically linked", said)
-        self.assertIn("TUN", said)
+        self.assertIn("SOCKS", said)
         self.refused(self.build("static-pie", "-static-pie", "-fPIE"))
 
     def test_go(self):
