@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The resolver's own calls, names of addresses, look-ups in the background."""
 
+import os
+import tempfile
+
 import fakedns
-from harness import Tun
+from harness import Call, Tun
 from preload_support import PreloadCase
 from runner import deadline
 
@@ -248,8 +251,14 @@ class Background(PreloadCase):
         self.dns.zone = {(f"n{i}.test", fakedns.A): [f"192.0.2.{i}"] for i in range(40)}
         self.dns.zone["silent.test", "*"] = None
 
-    def ask(self, text):
-        self.script(BACKGROUND + text)
+    def ask(self, text, *arguments):
+        self.script(BACKGROUND + text, *arguments)
+
+    def tell_of_question(self, name, path):
+        """Makes a file at @path once the server has been asked for @name."""
+        self.eventually(lambda: self.dns.count(name) > 0, 40)
+        with open(path, "w"):
+            pass
 
     def test_wait(self):
         self.ask("""
@@ -266,6 +275,9 @@ assert libc.getaddrinfo_a(7, list, 1, None) == -11 and ctypes.get_errno() == err
         self.assertEqual(set(self.dns.askers), {Tun.STACK[4]})
 
     def test_suspend_and_cancel(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        asked = os.path.join(folder, "asked")
+        telling = Call(self.tell_of_question, "silent.test", asked)
         self.ask("""
 slow, slow_list = requests(*["silent.test"] * 16)
 fast, fast_list = requests("n1.test", "n2.test")
@@ -273,6 +285,9 @@ now = struct.pack("ll", 0, 1000000)
 assert libc.getaddrinfo_a(NOWAIT, slow_list, 16, None) == 0
 assert libc.gai_error(ctypes.byref(slow[0])) == INPROGRESS
 assert libc.gai_suspend(slow_list, 16, now) == AGAIN
+# Until a thread has taken the first one it could still be cancelled.
+while not os.path.exists(sys.argv[1]):
+    pass
 assert libc.gai_cancel(ctypes.byref(slow[0])) == NOTCANCELED
 # All threads are taken by now: these wait in the queue.
 while any(r.code != INPROGRESS for r in slow):
@@ -288,7 +303,8 @@ while libc.gai_suspend(slow_list, 16, None) != ALLDONE:
     pass
 assert {r.code for r in slow} == {AGAIN}
 assert libc.gai_cancel(ctypes.byref(slow[0])) == ALLDONE
-""")
+""", asked)
+        telling.result()
 
     def test_notification(self):
         self.ask("""
