@@ -267,8 +267,37 @@ static int parse_endpoint(char *text, struct address *out)
 	return 0;
 }
 
-static int parse_server(char *text, struct address *out)
+/* Longest value that lists something. */
+#define LIST_TEXT_MAX 1024
+
+/*
+ * Parses the words of @value, between commas and blanks, into items of @size
+ * bytes. Returns how many there are, at most @max, or -EINVAL.
+ */
+static int parse_list(const char *value, int (*parse)(char *word, void *item), void *items,
+	size_t size, int max)
 {
+	char copy[LIST_TEXT_MAX];
+	char *word, *rest = copy;
+	int n = 0;
+
+	if (strlen(value) >= sizeof(copy))
+		return -EINVAL;
+	strcpy(copy, value);
+	while ((word = strsep(&rest, ", \t"))) {
+		if (*word == '\0')
+			continue;
+		if (n == max || parse(word, (char *)items + (size_t)n * size) < 0)
+			return -EINVAL;
+		n++;
+	}
+	return n;
+}
+
+static int parse_server(char *text, void *item)
+{
+	struct address *out = item;
+
 	if (parse_endpoint(text, out) < 0 || address_is_any(out) || address_is_multicast(out))
 		return -EINVAL;
 	return 0;
@@ -280,33 +309,21 @@ static int parse_servers(const struct key_row *row, const char *value, void *tar
 {
 	struct config *config = (struct config *)((char *)target - row->offset);
 	struct address servers[CONFIG_SERVERS_MAX];
-	char copy[512];
-	char *word, *rest = copy;
-	uint32_t n = 0;
+	int n = parse_list(value, parse_server, servers, sizeof(servers[0]), CONFIG_SERVERS_MAX);
 
-	if (strlen(value) >= sizeof(copy))
-		goto wrong;
-	strcpy(copy, value);
-	while ((word = strsep(&rest, ", \t"))) {
-		if (*word == '\0')
-			continue;
-		if (n == CONFIG_SERVERS_MAX || parse_server(word, &servers[n]) < 0)
-			goto wrong;
-		n++;
-	}
-	memcpy(config->servers, servers, n * sizeof(servers[0]));
-	config->n_servers = n;
+	if (n < 0)
+		return expect(expected,
+			"up to %d addresses, separated by commas, each with :PORT if not 53",
+			CONFIG_SERVERS_MAX);
+	memcpy(config->servers, servers, (size_t)n * sizeof(servers[0]));
+	config->n_servers = (uint32_t)n;
 	return 0;
-wrong:
-	return expect(expected,
-		"up to %d addresses, separated by commas, each with :PORT if not 53",
-		CONFIG_SERVERS_MAX);
 }
 
 /* Port 1080 is that of the registry (RFC 1928 section 3). */
-static int parse_socks_place(const char *text, struct config_socks_place *out)
+static int parse_socks_place(char *text, void *item)
 {
-	char copy[ADDRESS_TEXT_MAX];
+	struct config_socks_place *out = item;
 
 	memset(out, 0, sizeof(*out));
 	if (text[0] == '/') {
@@ -315,10 +332,7 @@ static int parse_socks_place(const char *text, struct config_socks_place *out)
 		strcpy(out->path, text);
 		return 0;
 	}
-	if (strlen(text) >= sizeof(copy))
-		return -EINVAL;
-	strcpy(copy, text);
-	if (parse_endpoint(copy, &out->address) < 0 || !address_is_loopback(&out->address))
+	if (parse_endpoint(text, &out->address) < 0 || !address_is_loopback(&out->address))
 		return -EINVAL;
 	if (out->address.port == 0)
 		out->address.port = 1080;
@@ -331,28 +345,16 @@ static int parse_socks(const struct key_row *row, const char *value, void *targe
 {
 	struct config *config = (struct config *)((char *)target - row->offset);
 	struct config_socks_place places[CONFIG_SOCKS_MAX];
-	char copy[1024];
-	char *word, *rest = copy;
-	uint32_t n = 0;
+	int n = parse_list(value, parse_socks_place, places, sizeof(places[0]), CONFIG_SOCKS_MAX);
 
-	if (strlen(value) >= sizeof(copy))
-		goto wrong;
-	strcpy(copy, value);
-	while ((word = strsep(&rest, ", \t"))) {
-		if (*word == '\0')
-			continue;
-		if (n == CONFIG_SOCKS_MAX || parse_socks_place(word, &places[n]) < 0)
-			goto wrong;
-		n++;
-	}
-	memcpy(config->socks, places, n * sizeof(places[0]));
-	config->n_socks = n;
+	if (n < 0)
+		return expect(expected,
+			"up to %d of: a loopback address (127.0.0.1:1080, [::1]:1080), an "
+			"absolute path of at most %zu bytes; separated by commas",
+			CONFIG_SOCKS_MAX, sizeof(places[0].path) - 1);
+	memcpy(config->socks, places, (size_t)n * sizeof(places[0]));
+	config->n_socks = (uint32_t)n;
 	return 0;
-wrong:
-	return expect(expected,
-		"up to %d of: a loopback address (127.0.0.1:1080, [::1]:1080), an absolute "
-		"path of at most %zu bytes; separated by commas",
-		CONFIG_SOCKS_MAX, sizeof(places[0].path) - 1);
 }
 
 #define SIZE_OF(member)	      sizeof(((struct config *)0)->member)
