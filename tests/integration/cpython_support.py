@@ -80,8 +80,8 @@ class ModuleCase(SlirpCase):
         begin = time.monotonic()
         yield
         took = time.monotonic() - begin
-        # A busy machine may hold any call up.
-        self.assertTrue(least <= took <= most + 0.2 * harness.time_scale(), f"took {took:.3f} s")
+        # A busy machine may hold any call up; one that misses its deadline never ends.
+        self.assertTrue(least <= took <= most + 3 * harness.time_scale(), f"took {took:.3f} s")
 
     def later(self, seconds, function):
         timer = threading.Timer(seconds, function)
