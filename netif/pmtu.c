@@ -125,6 +125,9 @@ static bool cut_unsent(struct tcp_pcb *pcb)
 	for (seg = first; seg && error == ERR_OK; seg = seg->next) {
 		pcb->unsent = seg;
 		error = tcp_split_unsent_seg(pcb, pcb->mss);
+		/* lwIP gives the remainder the FIN, but does not take it off the first. */
+		if (seg->next)
+			TCPH_UNSET_FLAG(seg->tcphdr, TCP_FIN);
 	}
 	pcb->unsent = first;
 	return error == ERR_OK;

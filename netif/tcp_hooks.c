@@ -48,9 +48,22 @@ static bool is_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
 	return pcb->unsent && pcb->unsent->tcphdr == header;
 }
 
+/*
+ * lwIP leaves the FIN on the first half of a segment that it cuts, as it does for
+ * a small window: the stream would end there for the peer, and lose the rest.
+ */
+static void take_off_early_fin(struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+	if (is_segment(pcb, header) && pcb->unsent->next)
+		TCPH_UNSET_FLAG(pcb->unsent->tcphdr, TCP_FIN);
+}
+
 u32_t *hook_tcp_out(struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options)
 {
-	if (!tcp_hooks || !pcb)
+	if (!pcb)
+		return options;
+	take_off_early_fin(pcb, header);
+	if (!tcp_hooks)
 		return options;
 	if (is_sent_again(pcb, header))
 		tcp_hooks->retransmitted(pcb);

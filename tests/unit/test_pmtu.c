@@ -165,6 +165,51 @@ START_TEST(report_cuts_what_is_queued)
 }
 END_TEST
 
+static void assert_only_last_has_fin(const struct tcp_seg *seg)
+{
+	for (; seg; seg = seg->next)
+		ck_assert_int_eq((TCPH_FLAGS(seg->tcphdr) & TCP_FIN) != 0, seg->next == NULL);
+}
+
+START_TEST(end_of_stream_stays_behind_what_is_cut)
+{
+	struct pmtu_report report;
+
+	connect_to("127.0.0.1");
+	ck_assert_int_eq(tcp_write(client, data, SENT, TCP_WRITE_FLAG_COPY), ERR_OK);
+	/* The last segment has it, and is in flight with the others. */
+	ck_assert_int_eq(tcp_shutdown(client, 0, 1), ERR_OK);
+	tcp_output(client);
+	report = report_of(1280);
+	ck_assert(pmtu_heed_tcp(&report));
+	assert_fits(1240);
+	ck_assert_ptr_nonnull(client->unsent);
+	assert_only_last_has_fin(client->unsent);
+	assert_arrives();
+}
+END_TEST
+
+/* lwIP cuts what is to be sent by itself where the window is small. */
+START_TEST(end_of_stream_stays_behind_what_a_small_window_cuts)
+{
+	connect_to("127.0.0.1");
+	client->cwnd = 0;
+	ck_assert_int_eq(tcp_write(client, data, 3000, TCP_WRITE_FLAG_COPY), ERR_OK);
+	ck_assert_int_eq(tcp_shutdown(client, 0, 1), ERR_OK);
+	ck_assert_ptr_nonnull(client->unsent);
+	ck_assert_int_eq(tcp_split_unsent_seg(client, 1000), ERR_OK);
+	client->cwnd = 1000;
+	ck_assert_int_eq(tcp_output(client), ERR_OK);
+	ck_assert_ptr_nonnull(client->unacked);
+	ck_assert_uint_eq(TCPH_FLAGS(client->unacked->tcphdr) & TCP_FIN, 0);
+	client->cwnd = 10000;
+	ck_assert_int_eq(tcp_output(client), ERR_OK);
+	run_for(50);
+	ck_assert_uint_eq(n_received, 3000);
+	ck_assert_mem_eq(received, data, 3000);
+}
+END_TEST
+
 START_TEST(report_on_nothing_in_flight_is_not_heeded)
 {
 	struct pmtu_report report, good;
@@ -368,6 +413,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	ADD(tcase, report_cuts_what_is_queued, reports);
 	tcase_add_test(tcase, report_on_nothing_in_flight_is_not_heeded);
+	tcase_add_test(tcase, end_of_stream_stays_behind_what_is_cut);
+	tcase_add_test(tcase, end_of_stream_stays_behind_what_a_small_window_cuts);
 	tcase_add_test(tcase, report_never_makes_segments_longer);
 	tcase_add_test(tcase, connection_goes_on_writing_after_a_report);
 	tcase_add_test(tcase, next_connection_to_the_host_starts_with_it);
