@@ -4,61 +4,33 @@
  *
  * The server owns the listening socket and the list of sessions; a session
  * enters the list when it is made and leaves it when it is freed.
- *
- * When the process is out of descriptors, accept() fails and the waiting
- * connection would wake the loop for ever, so the server stops listening for
- * a moment instead. Whoever waits in the backlog is served later.
  */
 #include "daemon/server.h"
 
+#include "daemon/acceptor.h"
 #include "daemon/rendezvous.h"
 #include "daemon/session.h"
 #include "daemon/usocketd.h"
 #include "netif/log.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connections taken in one loop turn. */
-#define ACCEPT_BUDGET	16
-#define ACCEPT_PAUSE_MS 200
-
 struct server {
 	struct usocketd *daemon;
 	struct rendezvous rendezvous;
 	int listen_fd;
-	struct event *on_acceptable;
-	struct event *on_pause_over;
+	struct acceptor acceptor;
 	struct session_registry sessions;
 };
 
-static void pause_accepting(struct server *server, int error)
+static void take_client(int fd, void *arg)
 {
-	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-
-	log_warning("cannot accept clients: %s; raise RLIMIT_NOFILE (LimitNOFILE=)",
-		strerror(error));
-	event_del(server->on_acceptable);
-	event_add(server->on_pause_over, &pause);
-}
-
-static void on_pause_over(evutil_socket_t fd, short events, void *arg)
-{
-	struct server *server = arg;
-
-	(void)fd;
-	(void)events;
-	event_add(server->on_acceptable, NULL);
-}
-
-static void take_client(struct server *server, int fd)
-{
-	int r = session_new(server, fd);
+	int r = session_new(arg, fd);
 
 	if (r < 0) {
 		log_warning("a client is turned away: %s", strerror(-r));
@@ -66,49 +38,25 @@ static void take_client(struct server *server, int fd)
 	}
 }
 
-static void on_acceptable(evutil_socket_t fd, short events, void *arg)
-{
-	struct server *server = arg;
-
-	(void)events;
-	for (int i = 0; i < ACCEPT_BUDGET; i++) {
-		int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (client >= 0) {
-			take_client(server, client);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_accepting(server, errno);
-		else if (errno == EINTR || errno == ECONNABORTED)
-			continue;
-		return;
-	}
-}
-
 static int start_accepting(struct server *server)
 {
-	struct event_base *base = server->daemon->base;
 	int flags = fcntl(server->listen_fd, F_GETFL);
 
 	if (flags < 0 || fcntl(server->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
-	server->on_acceptable =
-		event_new(base, server->listen_fd, EV_READ | EV_PERSIST, on_acceptable, server);
-	server->on_pause_over = evtimer_new(base, on_pause_over, server);
-	if (!server->on_acceptable || !server->on_pause_over ||
-		event_add(server->on_acceptable, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	server->acceptor = (struct acceptor){
+		.fd = server->listen_fd,
+		.whom = "clients",
+		.take = take_client,
+		.arg = server,
+	};
+	return acceptor_start(&server->acceptor, server->daemon->base);
 }
 
 /* Frees all but the listening socket. */
 static void free_parts(struct server *server)
 {
-	if (server->on_acceptable)
-		event_free(server->on_acceptable);
-	if (server->on_pause_over)
-		event_free(server->on_pause_over);
+	acceptor_stop(&server->acceptor);
 	rendezvous_close(&server->rendezvous);
 	free(server);
 }

@@ -6,8 +6,6 @@
  * and their look-ups. The configuration admits loopback addresses and paths
  * only. A path has the permissions of the rendezvous socket. A port has none, so
  * where those let in some users only, a port needs a file of users.
- *
- * As the rendezvous' server, a listener pauses when there are no descriptors.
  */
 #include "daemon/socks.h"
 
@@ -17,15 +15,12 @@
 #include "netif/log.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG		128
-#define ACCEPT_BUDGET	16
-#define ACCEPT_PAUSE_MS 200
+#define BACKLOG 128
 
 /* ---- accepting --------------------------------------------------------------- */
 
@@ -41,8 +36,9 @@ static const char *refusal_text(int r)
 	}
 }
 
-static void take_client(const struct socks_listener *listener, int fd)
+static void take_client(int fd, void *arg)
 {
+	const struct socks_listener *listener = arg;
 	int r = socks_client_new(listener->socks, listener, fd);
 
 	if (r == 0)
@@ -51,45 +47,6 @@ static void take_client(const struct socks_listener *listener, int fd)
 	if (r != -ENOENT)
 		log_warning("a socks client is turned away: %s", refusal_text(r));
 	close(fd);
-}
-
-static void pause_accepting(struct socks_listener *listener, int error)
-{
-	static const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-
-	log_warning("cannot accept socks clients: %s; raise RLIMIT_NOFILE (LimitNOFILE=)",
-		strerror(error));
-	event_del(listener->on_acceptable);
-	event_add(listener->on_pause_over, &pause);
-}
-
-static void on_pause_over(evutil_socket_t fd, short events, void *arg)
-{
-	struct socks_listener *listener = arg;
-
-	(void)fd;
-	(void)events;
-	event_add(listener->on_acceptable, NULL);
-}
-
-static void on_acceptable(evutil_socket_t fd, short events, void *arg)
-{
-	struct socks_listener *listener = arg;
-
-	(void)events;
-	for (int i = 0; i < ACCEPT_BUDGET; i++) {
-		int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (client >= 0) {
-			take_client(listener, client);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_accepting(listener, errno);
-		else if (errno == EINTR || errno == ECONNABORTED)
-			continue;
-		return;
-	}
 }
 
 /* ---- listening ---------------------------------------------------------------- */
@@ -137,21 +94,18 @@ static int start_listener(struct socks_listener *listener, struct usocketd *daem
 	if (r < 0)
 		return r;
 	listener->fd = r;
-	listener->on_acceptable = event_new(daemon->base, listener->fd, EV_READ | EV_PERSIST,
-		on_acceptable, listener);
-	listener->on_pause_over = evtimer_new(daemon->base, on_pause_over, listener);
-	if (!listener->on_acceptable || !listener->on_pause_over ||
-		event_add(listener->on_acceptable, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	listener->acceptor = (struct acceptor){
+		.fd = listener->fd,
+		.whom = "socks clients",
+		.take = take_client,
+		.arg = listener,
+	};
+	return acceptor_start(&listener->acceptor, daemon->base);
 }
 
 static void stop_listener(struct socks_listener *listener)
 {
-	if (listener->on_acceptable)
-		event_free(listener->on_acceptable);
-	if (listener->on_pause_over)
-		event_free(listener->on_pause_over);
+	acceptor_stop(&listener->acceptor);
 	if (listener->fd >= 0)
 		close(listener->fd);
 	rendezvous_close(&listener->rendezvous);

@@ -5,12 +5,12 @@
 #ifndef DAEMON_SOCKS_PRIVATE_H
 #define DAEMON_SOCKS_PRIVATE_H
 
+#include "daemon/acceptor.h"
 #include "daemon/rendezvous.h"
 #include "daemon/socks_connect.h"
 
 #include <sys/queue.h>
 
-struct event;
 struct socks;
 struct socks_client;
 struct socks_users;
@@ -20,7 +20,7 @@ struct socks_listener {
 	const struct config_socks_place *place;
 	struct rendezvous rendezvous; /* of a path */
 	int fd;
-	struct event *on_acceptable, *on_pause_over;
+	struct acceptor acceptor;
 };
 
 struct socks {
