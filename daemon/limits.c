@@ -83,6 +83,15 @@ struct account *account_new_session(struct account *user)
 	return account;
 }
 
+struct account *account_new_session_of(struct accounts *accounts, uid_t uid)
+{
+	struct account *user = account_ref_user(accounts, uid);
+	struct account *account = user ? account_new_session(user) : NULL;
+
+	account_unref(user);
+	return account;
+}
+
 struct account *account_ref(struct account *account)
 {
 	account->n_refs++;

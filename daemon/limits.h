@@ -44,6 +44,8 @@ struct account *account_ref_user(struct accounts *accounts, uid_t uid);
 
 /* A new account of a session of that user; holds a reference on the parent. */
 struct account *account_new_session(struct account *user);
+/* The same, of user @uid. */
+struct account *account_new_session_of(struct accounts *accounts, uid_t uid);
 
 struct account *account_ref(struct account *account);
 /* Frees at the last reference; all must have been given back by then. */

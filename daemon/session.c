@@ -514,17 +514,12 @@ static int admit(struct session *session)
 
 static int identify(struct session *session)
 {
-	struct account *user;
 	socklen_t len = sizeof(session->peer);
 
 	if (getsockopt(session->fd, SOL_SOCKET, SO_PEERCRED, &session->peer, &len) < 0)
 		return -errno;
 	program_name_of_process(session->program, session->peer.pid);
-	user = account_ref_user(session->daemon->accounts, session->peer.uid);
-	if (!user)
-		return -ENOMEM;
-	session->account = account_new_session(user);
-	account_unref(user);
+	session->account = account_new_session_of(session->daemon->accounts, session->peer.uid);
 	return session->account ? 0 : -ENOMEM;
 }
 

@@ -333,7 +333,6 @@ static void on_late(evutil_socket_t fd, short events, void *arg)
 
 static int identify(struct socks_client *client)
 {
-	struct account *user;
 	int r = socks_peer_of_stream(&client->peer, client->fd);
 
 	if (r < 0)
@@ -342,11 +341,8 @@ static int identify(struct socks_client *client)
 		program_name_of_process(client->program, client->peer.pid);
 	else
 		program_name_set(client->program, "socks");
-	user = account_ref_user(client->socks->daemon->accounts, client->peer.uid);
-	if (!user)
-		return -ENOMEM;
-	client->account = account_new_session(user);
-	account_unref(user);
+	client->account =
+		account_new_session_of(client->socks->daemon->accounts, client->peer.uid);
 	return client->account ? 0 : -ENOMEM;
 }
 
