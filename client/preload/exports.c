@@ -142,16 +142,17 @@ static void take_arguments(const char **argv, const char *first, va_list *list)
 	*argv = NULL;
 }
 
-/* On the caller's stack: it may be a child of vfork(). */
-#define ARGUMENTS(argv, first)                              \
-	do {                                                \
-		va_list counted;                            \
-		size_t n;                                   \
-                                                            \
-		va_start(counted, first);                   \
-		n = count_arguments(first, counted);        \
-		va_end(counted);                            \
-		(argv) = alloca((n + 1) * sizeof(*(argv))); \
+/*
+ * Sets @argv, on the caller's stack, since it may be a child of vfork(); @list is
+ * then behind the NULL, and the caller's to end.
+ */
+#define TAKE_ARGUMENTS(argv, first, list)                                              \
+	do {                                                                           \
+		va_start(list, first);                                                 \
+		(argv) = alloca((count_arguments(first, list) + 1) * sizeof(*(argv))); \
+		va_end(list);                                                          \
+		va_start(list, first);                                                 \
+		take_arguments(argv, first, &(list));                                  \
 	} while (0)
 
 EXPORT int export_execl(const char *path, const char *first, ...) __asm__("execl");
@@ -160,9 +161,7 @@ EXPORT int export_execl(const char *path, const char *first, ...)
 	const char **argv;
 	va_list list;
 
-	ARGUMENTS(argv, first);
-	va_start(list, first);
-	take_arguments(argv, first, &list);
+	TAKE_ARGUMENTS(argv, first, list);
 	va_end(list);
 	return preload_execv(path, (char *const *)argv);
 }
@@ -173,9 +172,7 @@ EXPORT int export_execlp(const char *name, const char *first, ...)
 	const char **argv;
 	va_list list;
 
-	ARGUMENTS(argv, first);
-	va_start(list, first);
-	take_arguments(argv, first, &list);
+	TAKE_ARGUMENTS(argv, first, list);
 	va_end(list);
 	return preload_execvp(name, (char *const *)argv);
 }
@@ -187,9 +184,7 @@ EXPORT int export_execle(const char *path, const char *first, ...)
 	const char **argv;
 	va_list list;
 
-	ARGUMENTS(argv, first);
-	va_start(list, first);
-	take_arguments(argv, first, &list);
+	TAKE_ARGUMENTS(argv, first, list);
 	envp = va_arg(list, char *const *);
 	va_end(list);
 	return preload_execve(path, (char *const *)argv, envp);
