@@ -5,7 +5,6 @@
 import contextlib
 import os
 import pty
-import select
 import shutil
 import signal
 import socket
@@ -16,7 +15,7 @@ import unittest
 
 import harness
 import runner
-from harness import Call, Tun, TunCase
+from harness import Call, Tun, TunCase, pattern
 from runner import deadline
 from ssh_support import SSHD, SshFiles
 
@@ -24,12 +23,6 @@ OK, FAILED, USAGE, UNREACHABLE, DENIED = range(5)
 
 WAIT_S = 60
 LARGE = 20_000_000
-
-
-def pattern(n, seed):
-    """@n bytes in which every place is told from its neighbours."""
-    block = bytes((i * i * seed + i) & 0xff for i in range(65521))
-    return (block * (n // len(block) + 1))[:n]
 
 
 class NcCase(TunCase):
@@ -51,18 +44,8 @@ class NcCase(TunCase):
         pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
         more.setdefault("env", self.environment())
         process = subprocess.Popen(command, **{**pipes, **more})
-        self.addCleanup(self.end, process)
+        self.addCleanup(harness.end_process, process)
         return process
-
-    @staticmethod
-    def end(process):
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        for stream in process.stdin, process.stdout, process.stderr:
-            if stream:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
 
     def run_nc(self, *args, data=b"", expected=OK, **more):
         """nc to its end: what it printed; of a failure what it said."""
@@ -125,19 +108,14 @@ class Bytes(NcCase):
     def test_slow_reader_is_not_drowned(self):
         """What nobody takes stays at the peer."""
         process, peer = self.connected_nc()
-        peer.setblocking(False)
-        chunk, sent = pattern(65536, 11), 0
-        while sent < LARGE * 4 and select.select([], [peer], [], 1)[1]:
-            with contextlib.suppress(BlockingIOError):
-                sent += peer.send(chunk[sent % 65536:])
-        self.assertLess(sent, LARGE * 4)
+        sent = self.send_until_stuck(peer, LARGE * 4)
         peer.settimeout(WAIT_S)
         closing = Call(peer.close)
         process.stdin.close()
         data = process.stdout.read()
         closing.result()
-        self.assertEqual(len(data), sent)
-        self.assertTrue(data == (chunk * (sent // 65536 + 1))[:sent])
+        self.assertEqual(len(data), len(sent))
+        self.assertTrue(data == sent)
         self.assert_ended(process)
 
     def test_peer_that_waits_for_its_own_bytes(self):
@@ -560,11 +538,6 @@ class ProxyCommand(NcCase):
                 self.assertEqual(done.stdout.split()[0].decode(), Tun.STACK[4])
             else:
                 self.assertTrue(done.stdout == expected)
-
-    @staticmethod
-    def is_served(port):
-        with socket.socket() as s:
-            return s.connect_ex((Tun.KERNEL[4], port)) == 0
 
 
 if __name__ == "__main__":

@@ -565,6 +565,23 @@ def eventually(condition, timeout_s=5, what=None):
         left -= min(time.monotonic() - start, 0.05)
 
 
+def pattern(n, seed):
+    """@n bytes in which every place is told from its neighbours."""
+    block = bytes((i * i * seed + i) & 0xff for i in range(65521))
+    return (block * (n // len(block) + 1))[:n]
+
+
+def end_process(process):
+    """Ends a subprocess.Popen that may have ended, with its pipes."""
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    for stream in process.stdin, process.stdout, process.stderr:
+        if stream:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+
+
 def errno_name(number):
     return errno.errorcode.get(number, str(number))
 
@@ -741,6 +758,22 @@ class TunCase(StackCase):
         self.keep(conn)
         conn.settimeout(10)
         return conn
+
+    @staticmethod
+    def is_served(port):
+        """Whether somebody listens on the kernel's side."""
+        with socket.socket() as s:
+            return s.connect_ex((Tun.KERNEL[4], port)) == 0
+
+    def send_until_stuck(self, peer, limit):
+        """What @peer can send of a pattern while nobody reads; less than @limit bytes."""
+        peer.setblocking(False)
+        data, sent = pattern(limit, 11), 0
+        while sent < limit and select.select([], [peer], [], 1)[1]:
+            with contextlib.suppress(BlockingIOError):
+                sent += peer.send(data[sent:sent + 65536])
+        self.assertLess(sent, limit)
+        return data[:sent]
 
     def connected(self):
         """A usocket connected to a kernel socket: both."""

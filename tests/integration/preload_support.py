@@ -112,15 +112,8 @@ class PreloadCase(TunCase):
         process = subprocess.Popen([*usocket_run(*options), *map(str, argv)],
                                    env=self.environment(), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
-        self.addCleanup(self.end, process)
+        self.addCleanup(harness.end_process, process)
         return process
-
-    @staticmethod
-    def end(process):
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        process.stdout.close()
 
     def run_it(self, *argv, options=(), expected=0, **more):
         """Runs one to its end; what it printed."""

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: MIT
 """The SOCKS server: connections through it, and how they end."""
 
-import contextlib
-import errno
 import os
 import select
 import socket
@@ -15,17 +13,12 @@ import harness
 import runner
 import socks_hostile
 import socks_udp
-from harness import Call, Tun
+from harness import Call, Tun, pattern
 from runner import deadline
 from socks_support import (CONNECT, EXPIRED, NO_HOST, NO_LOGIN, NO_NETWORK, OK, PORT, REFUSED,
                            WAIT_S, Client, SocksCase, target)
 
 LARGE = 5_000_000
-
-
-def pattern(n, seed):
-    block = bytes((i * i * seed + i) & 0xff for i in range(65521))
-    return (block * (n // len(block) + 1))[:n]
 
 
 def reset(sock):
@@ -123,16 +116,11 @@ class Streams(SocksCase):
 
     def test_slow_reader_is_not_drowned(self):
         client, peer = self.through()
-        peer.setblocking(False)
-        chunk, sent = pattern(65536, 11), 0
-        while sent < 20 * LARGE and select.select([], [peer], [], 1)[1]:
-            with contextlib.suppress(BlockingIOError):
-                sent += peer.send(chunk[sent % 65536:])
-        self.assertLess(sent, 20 * LARGE)
+        sent = self.send_until_stuck(peer, 20 * LARGE)
         peer.shutdown(socket.SHUT_WR)
         data = client.read_all()
-        self.assertEqual(len(data), sent)
-        self.assertTrue(data == (chunk * (sent // 65536 + 1))[:sent])
+        self.assertEqual(len(data), len(sent))
+        self.assertTrue(data == sent)
 
 
 @deadline(120)
@@ -316,7 +304,7 @@ class Table(SocksCase):
     def test_many_at_once(self):
         listener = self.kernel_listener(backlog=128)
         address = self.address_of(listener)
-        before = self.daemon.fds()
+        before = self.fds()
         pairs = []
         for _ in range(100):
             client = self.over_port()
@@ -358,11 +346,6 @@ class Programs(SocksCase):
         self.addCleanup(server.kill)
         self.eventually(lambda: self.is_served(port), WAIT_S, "the server listens")
         return port
-
-    @staticmethod
-    def is_served(port):
-        with socket.socket() as s:
-            return s.connect_ex((Tun.KERNEL[4], port)) != errno.ECONNREFUSED
 
     def test_curl(self):
         data = pattern(LARGE, 13)

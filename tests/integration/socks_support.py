@@ -8,6 +8,7 @@ import struct
 import subprocess
 
 import harness
+import usock
 from harness import Tun, TunCase
 
 PORT = 1080
@@ -124,6 +125,11 @@ class SocksCase(TunCase):
                              env=harness.child_env(USOCKETD_SOCKET=self.daemon.socket),
                              stdout=subprocess.PIPE, check=True, timeout=WAIT_S)
         return json.loads(run.stdout)["sockets"]
+
+    def fds(self):
+        """The daemon's descriptors, once each usocketctl's session has ended."""
+        self.eventually(lambda: usock.status().sessions == 1, WAIT_S)
+        return self.daemon.fds()
 
     def no_socket_is_left(self):
         self.eventually(lambda: self.records() == [], WAIT_S, "every socket has ended")

@@ -127,7 +127,7 @@ class Datagrams(SocksCase):
     def test_ends_with_its_connection(self):
         association = self.associate()
         self.assertEqual(len(self.records()), 1)
-        before = self.daemon.fds()
+        before = self.fds()
         association.client.sock.close()
         self.no_socket_is_left()
         self.eventually(lambda: self.daemon.fds() == before - 4, WAIT_S)
