@@ -113,7 +113,7 @@ static int read_lines(struct socks_users *users, FILE *file, const char *path)
 int socks_users_read(struct socks_users **out, const char *path)
 {
 	struct socks_users *users = calloc(1, sizeof(*users));
-	FILE *file;
+	FILE *file = NULL;
 	int r = users ? open_private(path, &file) : -ENOMEM;
 
 	if (r == 0) {

@@ -108,7 +108,7 @@ static void count_joined(const struct virtio_net_hdr *h, const uint8_t *frame, s
 int vnet_header_read(const uint8_t header[VNET_HEADER_SIZE], uint8_t *frame, size_t len,
 	size_t ip_at, struct vnet_frame *out)
 {
-	struct transport transport;
+	struct transport transport = { 0 };
 	struct virtio_net_hdr h;
 	bool has_transport = find_transport(frame, len, ip_at, &transport);
 
