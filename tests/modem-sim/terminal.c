@@ -7,7 +7,9 @@
  * looked at now and then instead of being waited for.
  *
  * A pseudo-terminal, unlike a serial port, stays exclusive (TIOCEXCL) to
- * whoever made it so after its end: the next user gets another.
+ * whoever made it so after its end, and keeps what was not read. It is given back
+ * as a port would be; where only root may do that, the next user gets another,
+ * which looks as if the modem had been plugged in anew.
  */
 #include "tests/modem-sim/terminal.h"
 
@@ -87,33 +89,60 @@ static void close_master(struct terminal *terminal)
 	evbuffer_drain(terminal->queue, evbuffer_get_length(terminal->queue));
 }
 
-/* Its last user may have gone without a word. Others but root are refused by then. */
-static bool is_exclusive(const struct terminal *terminal)
+enum past {
+	PAST_UNUSED,   /* nobody has had it open, as far as can be told */
+	PAST_RELEASED, /* somebody had, and nothing is left of it */
+	PAST_KEPT,     /* and it stays his: only root may open it */
+};
+
+/* Its last user may have gone without a word. */
+static enum past give_back(const struct terminal *terminal)
 {
 	int slave = open(ptsname(terminal->master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	int is_on = 1;
+	enum past past = terminal->was_opened ? PAST_RELEASED : PAST_UNUSED;
+	int is_exclusive = 0;
 
 	if (slave < 0)
-		return errno == EBUSY;
-	if (ioctl(slave, TIOCGEXCL, &is_on) != 0)
-		is_on = 0;
+		return errno == EBUSY ? PAST_KEPT : past;
+	if (ioctl(slave, TIOCGEXCL, &is_exclusive) == 0 && is_exclusive)
+		past = PAST_RELEASED;
+	if (past == PAST_RELEASED) {
+		ioctl(slave, TIOCNXCL);
+		tcflush(slave, TCIOFLUSH);
+	}
 	close(slave);
-	return is_on;
+	return past;
+}
+
+static void start_over(struct terminal *terminal)
+{
+	event_del(terminal->writable);
+	evbuffer_drain(terminal->queue, evbuffer_get_length(terminal->queue));
+	terminal->was_opened = terminal->is_paused = false;
+}
+
+static void replace(struct terminal *terminal)
+{
+	close_master(terminal);
+	if (terminal_plug(terminal) != 0)
+		event_base_loopbreak(terminal->base);
 }
 
 static void lose(struct terminal *terminal)
 {
 	struct timeval again = { .tv_usec = REOPENED_MS * 1000 };
+	enum past past = give_back(terminal);
 
-	if (!terminal->was_opened && !is_exclusive(terminal)) {
+	if (past == PAST_KEPT) {
+		replace(terminal);
+	} else {
 		event_del(terminal->readable);
 		event_add(terminal->reopened, &again);
-		return;
 	}
-	close_master(terminal);
-	if (terminal_plug(terminal) != 0)
-		event_base_loopbreak(terminal->base);
-	terminal->handlers.closed(terminal->handlers.arg);
+	if (past == PAST_RELEASED)
+		start_over(terminal);
+	if (past != PAST_UNUSED)
+		terminal->handlers.closed(terminal->handlers.arg);
 }
 
 static void on_reopened(evutil_socket_t fd, short what, void *arg)
