@@ -11,7 +11,7 @@
  */
 #include "daemon/limits.h"
 
-#include "daemon/hash.h"
+#include "netif/hash.h"
 
 #include <assert.h>
 #include <errno.h>

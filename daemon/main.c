@@ -12,6 +12,7 @@
 #include "daemon/rights.h"
 #include "daemon/supervisor.h"
 #include "daemon/usocketd.h"
+#include "netif/heap.h"
 #include "netif/link.h"
 #include "netif/log.h"
 
@@ -315,6 +316,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	app->config_path = DEFAULT_CONFIG;
 	app->listen_fd = -1;
+	heap_init();
 	log_open("usocketd");
 	signal(SIGPIPE, SIG_IGN);
 	code = parse_command_line(app, argc, argv);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <lwip/pbuf.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define RING_MIN 16
 
@@ -68,6 +67,14 @@ size_t pbuf_queue_peek(const struct pbuf_queue *queue, struct iovec *iov, size_t
 	return i;
 }
 
+static void queue_free_ring(struct pbuf_queue *queue)
+{
+	free(queue->ring);
+	queue->ring = NULL;
+	queue->size = 0;
+	queue->first = 0;
+}
+
 void pbuf_queue_consume(struct pbuf_queue *queue, size_t n_bytes)
 {
 	assert(n_bytes <= queue->n_bytes);
@@ -85,11 +92,12 @@ void pbuf_queue_consume(struct pbuf_queue *queue, size_t n_bytes)
 		queue->n--;
 	}
 	queue->offset += n_bytes;
+	/* The next may use it while it is in the processor's cache. */
+	if (queue->n == 0)
+		queue_free_ring(queue);
 }
 
 void pbuf_queue_clear(struct pbuf_queue *queue)
 {
 	pbuf_queue_consume(queue, queue->n_bytes);
-	free(queue->ring);
-	memset(queue, 0, sizeof(*queue));
 }

@@ -12,7 +12,7 @@ struct pbuf;
 
 /* All zero is an empty queue. */
 struct pbuf_queue {
-	struct pbuf **ring; /* pbufs without chain; owned; NULL: none yet */
+	struct pbuf **ring; /* pbufs without chain; owned; NULL: the queue is empty */
 	size_t size;	    /* of the ring, a power of two */
 	size_t first;	    /* index of the oldest */
 	size_t n;	    /* pbufs in the queue */

@@ -13,6 +13,10 @@
  * end that: libslirp's and BSD's of old refuse the connection while its ISN lies
  * in the old one's window.
  *
+ * A program that closes a socket may bind another one to its port at once: its
+ * request can come before the loop has seen the close. So sockets that would be in
+ * the way are looked at first, and those that nobody holds any more are served.
+ *
  * TCP connections in TIME_WAIT have no socket any more. They are found in lwIP's
  * list, where the uid travels in an ext argument: an explicit bind must not take
  * their port from another user, and a dynamic port is rather another one.
@@ -23,48 +27,49 @@
 #include "daemon/tcp_private.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <lwip/priv/tcp_priv.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <uthash.h>
 
 /* Random picks before every dynamic port is tried in turn. */
 #define RANDOM_PICKS 64
 
 struct port_entry {
-	uint16_t port;
+	struct port_entry *next; /* in the same bucket */
 	struct usock_list sockets;
-	UT_hash_handle hh;
+	uint16_t port;
 };
 
-static struct port_entry *table_find(struct port_table *table, uint16_t port)
+/* Where the pointer to the entry is, or, NULL, to be put. */
+static struct port_entry **table_at(struct port_table *table, uint16_t port)
 {
-	struct port_entry *entry;
+	struct port_entry **at = &table->buckets[port % PORTS_BUCKETS];
 
-	HASH_FIND(hh, table->entries, &port, sizeof(port), entry);
-	return entry;
+	while (*at && (*at)->port != port)
+		at = &(*at)->next;
+	return at;
 }
 
 struct usock *ports_first(struct port_table *table, uint16_t port)
 {
-	struct port_entry *entry = table_find(table, port);
+	const struct port_entry *entry = *table_at(table, port);
 
 	return entry ? LIST_FIRST(&entry->sockets) : NULL;
 }
 
 static int table_insert(struct port_table *table, struct usock *s, const struct address *local)
 {
-	struct port_entry *entry = table_find(table, local->port);
+	struct port_entry **at = table_at(table, local->port);
 
-	if (!entry) {
-		entry = calloc(1, sizeof(*entry));
-		if (!entry)
+	if (!*at) {
+		*at = calloc(1, sizeof(**at));
+		if (!*at)
 			return -ENOBUFS;
-		entry->port = local->port;
-		LIST_INIT(&entry->sockets);
-		HASH_ADD(hh, table->entries, port, sizeof(entry->port), entry);
+		(*at)->port = local->port;
+		LIST_INIT(&(*at)->sockets);
 	}
-	LIST_INSERT_HEAD(&entry->sockets, s, port_link);
+	LIST_INSERT_HEAD(&(*at)->sockets, s, port_link);
 	s->ports = table;
 	s->bound = *local;
 	return 0;
@@ -137,6 +142,30 @@ static bool may_share(const struct usock *a, const struct usock *b)
 		a->record.uid == b->record.uid && !is_listening(a) && !is_listening(b);
 }
 
+/* Whether it was closed, and with that is dead. */
+static bool is_closed_now(struct usock *s)
+{
+	if (s->channel < 0 || !socket_channel_hung_up(s))
+		return false;
+	s->ops->on_channel(s, EV_READ | EV_CLOSED);
+	if (!s->dead)
+		s->ops->service(s);
+	return s->dead;
+}
+
+/* A listener takes those along that nobody has accepted: so from the start again. */
+static void ports_end_closed(struct port_table *table, const struct usock *s, uint16_t port)
+{
+	struct usock *other = ports_first(table, port);
+
+	while (other) {
+		if (other != s && is_closed_now(other))
+			other = ports_first(table, port);
+		else
+			other = LIST_NEXT(other, port_link);
+	}
+}
+
 static bool ports_conflict(struct port_table *table, const struct usock *s,
 	const struct address *local)
 {
@@ -168,8 +197,11 @@ static bool ports_time_wait(const struct usock *s, const struct address *local)
 static bool ports_free(struct port_table *table, const struct usock *s,
 	const struct address *local)
 {
-	if (ports_conflict(table, s, local))
-		return false;
+	if (ports_conflict(table, s, local)) {
+		ports_end_closed(table, s, local->port);
+		if (ports_conflict(table, s, local))
+			return false;
+	}
 	return table != &s->registry->tcp_ports || !ports_time_wait(s, local);
 }
 
@@ -199,7 +231,7 @@ static int ports_pick(struct port_table *table, uint16_t *port)
 			return -ENOBUFS;
 		*port = (uint16_t)(PORTS_DYNAMIC_FIRST +
 			(start + (i > RANDOM_PICKS ? i : 0)) % PORTS_DYNAMIC);
-		if (!table_find(table, *port) &&
+		if (!*table_at(table, *port) &&
 			(i > RANDOM_PICKS || !ports_were_used(table, *port)))
 			return 0;
 	}
@@ -229,37 +261,48 @@ int ports_adopt(struct port_table *table, struct usock *s, const struct address 
 void ports_release(struct usock *s)
 {
 	struct port_table *table = s->ports;
-	struct port_entry *entry;
+	struct port_entry **at, *entry;
 
 	if (!table)
 		return;
-	entry = table_find(table, s->bound.port);
+	at = table_at(table, s->bound.port);
+	entry = *at;
 	LIST_REMOVE(s, port_link);
 	s->ports = NULL;
 	if (entry && LIST_EMPTY(&entry->sockets)) {
 		port_rest(table, entry->port);
-		HASH_DEL(table->entries, entry);
+		*at = entry->next;
 		free(entry);
 	}
 }
 
-int ports_check_listen(const struct usock *s)
+static bool listeners_conflict(const struct usock *s)
 {
 	struct usock *other = ports_first(s->ports, s->bound.port);
 
 	for (; other; other = LIST_NEXT(other, port_link))
 		if (other != s && is_listening(other) &&
 			addresses_overlap(s, &s->bound, other, &other->bound))
-			return -EADDRINUSE;
-	return 0;
+			return true;
+	return false;
+}
+
+int ports_check_listen(const struct usock *s)
+{
+	if (!listeners_conflict(s))
+		return 0;
+	ports_end_closed(s->ports, s, s->bound.port);
+	return listeners_conflict(s) ? -EADDRINUSE : 0;
 }
 
 void ports_fini(struct port_table *table)
 {
-	struct port_entry *entry, *next;
+	for (size_t i = 0; i < PORTS_BUCKETS; i++) {
+		while (table->buckets[i]) {
+			struct port_entry *entry = table->buckets[i];
 
-	HASH_ITER(hh, table->entries, entry, next) {
-		HASH_DEL(table->entries, entry);
-		free(entry);
+			table->buckets[i] = entry->next;
+			free(entry);
+		}
 	}
 }

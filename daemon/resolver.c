@@ -23,13 +23,13 @@
  */
 #include "daemon/resolver.h"
 
-#include "daemon/hash.h"
 #include "daemon/resolver_cache.h"
 #include "daemon/resolver_dns.h"
 #include "daemon/resolver_hosts.h"
 #include "daemon/resolver_name.h"
 #include "daemon/resolver_servers.h"
 #include "daemon/usocketd.h"
+#include "netif/hash.h"
 #include "netif/log.h"
 #include "netif/stack.h"
 #include "proto/status.h"

@@ -9,8 +9,8 @@
  */
 #include "daemon/resolver_cache.h"
 
-#include "daemon/hash.h"
 #include "daemon/resolver_name.h"
+#include "netif/hash.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
  */
 #include "daemon/resolver_hosts.h"
 
-#include "daemon/hash.h"
 #include "daemon/resolver_name.h"
+#include "netif/hash.h"
 #include "netif/log.h"
 
 #include <limits.h>

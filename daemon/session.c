@@ -20,7 +20,6 @@
  */
 #include "daemon/session.h"
 
-#include "daemon/hash.h"
 #include "daemon/limits.h"
 #include "daemon/program_name.h"
 #include "daemon/queue.h"
@@ -29,6 +28,7 @@
 #include "daemon/server.h"
 #include "daemon/table_writer.h"
 #include "daemon/usocketd.h"
+#include "netif/hash.h"
 #include "netif/log.h"
 #include "proto/codec.h"
 #include "proto/fdpass.h"
@@ -466,26 +466,19 @@ static void on_rendezvous(evutil_socket_t fd, short events, void *arg)
 		continue;
 }
 
-static bool receive_queue(struct session *session)
+/* One at a time: a client waits for its answer before it asks for something else. */
+static void on_queue(evutil_socket_t fd, short events, void *arg)
 {
+	struct session *session = arg;
 	uint8_t buf[PROTOCOL_MESSAGE_MAX];
 	ssize_t n = queue_pair_receive(session->queues, buf);
 
-	if (n >= 0) {
-		take_message(session, ROUTE_QUEUE, buf, (size_t)n, -1);
-		return session->state != SESSION_DEAD;
-	}
-	if (n != -EAGAIN && n != -EINTR)
-		session_enter(session, SESSION_DEAD, strerror((int)-n));
-	return false;
-}
-
-static void on_queue(evutil_socket_t fd, short events, void *arg)
-{
 	(void)fd;
 	(void)events;
-	for (int i = 0; i < MESSAGE_BUDGET && receive_queue(arg); i++)
-		continue;
+	if (n >= 0)
+		take_message(session, ROUTE_QUEUE, buf, (size_t)n, -1);
+	else if (n != -EAGAIN && n != -EINTR)
+		session_enter(session, SESSION_DEAD, strerror((int)-n));
 }
 
 /* ---- life cycle ----------------------------------------------------------- */

@@ -50,10 +50,9 @@
 
 static void registry_arm(struct socket_registry *registry)
 {
-	static const struct timeval at_once = { 0, 0 };
-
-	if (!evtimer_pending(registry->run_timer, NULL))
-		evtimer_add(registry->run_timer, &at_once);
+	/* The run itself sees to what is scheduled meanwhile. */
+	if (!registry->is_running)
+		event_active(registry->run, EV_TIMEOUT, 0);
 }
 
 static void registry_bury(struct socket_registry *registry)
@@ -68,22 +67,29 @@ static void registry_bury(struct socket_registry *registry)
 
 static void on_run(evutil_socket_t fd, short events, void *arg)
 {
+	static const struct timeval at_once = { 0, 0 };
 	struct socket_registry *registry = arg;
 	struct usock *s;
 
 	(void)fd;
 	(void)events;
 	/*
-	 * What is scheduled from here on waits for the next turn. It is the same
-	 * queue, as a service may kill any socket that is in it.
+	 * libevent calls this after all that happened in this turn of the loop. What
+	 * is scheduled from here on waits for the next one, so that the descriptors
+	 * have theirs. It is the same queue, as a service may kill any socket that is
+	 * in it.
 	 */
 	registry->turn++;
+	registry->is_running = true;
 	while ((s = TAILQ_FIRST(&registry->run_queue)) != NULL && s->turn != registry->turn) {
 		TAILQ_REMOVE(&registry->run_queue, s, run_link);
 		s->scheduled = false;
 		s->ops->service(s);
 	}
+	registry->is_running = false;
 	registry_bury(registry);
+	if (!TAILQ_EMPTY(&registry->run_queue))
+		event_add(registry->run, &at_once);
 }
 
 static void on_sweep(evutil_socket_t fd, short events, void *arg)
@@ -93,9 +99,8 @@ static void on_sweep(evutil_socket_t fd, short events, void *arg)
 
 	(void)fd;
 	(void)events;
-	LIST_FOREACH(s, &registry->all, all_link)
-		if (s->ops->describe)
-			socket_schedule(s);
+	LIST_FOREACH(s, &registry->sweep, sweep_link)
+		socket_schedule(s);
 }
 
 int socket_registry_new(struct socket_registry **out, struct usocketd *daemon)
@@ -108,15 +113,16 @@ int socket_registry_new(struct socket_registry **out, struct usocketd *daemon)
 	registry->daemon = daemon;
 	LIST_INIT(&registry->all);
 	LIST_INIT(&registry->dead);
+	LIST_INIT(&registry->sweep);
 	LIST_INIT(&registry->name_targets);
 	TAILQ_INIT(&registry->run_queue);
 	registry->n_indexes = daemon->config.sockets_max;
 	registry->by_index = calloc(registry->n_indexes, sizeof(*registry->by_index));
 	registry->scratch = malloc(SOCKET_SCRATCH_SIZE);
-	registry->run_timer = evtimer_new(daemon->base, on_run, registry);
+	registry->run = evtimer_new(daemon->base, on_run, registry);
 	registry->sweep_timer = event_new(daemon->base, -1, EV_PERSIST, on_sweep, registry);
 	tcp_sockets_init();
-	if (registry->by_index && registry->scratch && registry->run_timer &&
+	if (registry->by_index && registry->scratch && registry->run &&
 		registry->sweep_timer)
 		r = icmp_error_new(&registry->icmp, registry);
 	if (r < 0) {
@@ -138,8 +144,8 @@ void socket_registry_free(struct socket_registry *registry)
 	registry_bury(registry);
 	name_targets_fini(registry);
 	icmp_error_free(registry->icmp);
-	if (registry->run_timer)
-		event_free(registry->run_timer);
+	if (registry->run)
+		event_free(registry->run);
 	if (registry->sweep_timer)
 		event_free(registry->sweep_timer);
 	ports_fini(&registry->tcp_ports);
@@ -233,16 +239,6 @@ bool socket_channel_hung_up(const struct usock *s)
 	return s->channel < 0 || (poll(&p, 1, 0) == 1 && (p.revents & POLLHUP));
 }
 
-void socket_watch_writable(struct usock *s, bool on)
-{
-	if (!s->on_writable)
-		return;
-	if (on)
-		event_add(s->on_writable, NULL);
-	else
-		event_del(s->on_writable);
-}
-
 void socket_close_channel(struct usock *s)
 {
 	if (s->on_readable)
@@ -256,18 +252,21 @@ void socket_close_channel(struct usock *s)
 	s->channel = -1;
 }
 
-void socket_set_sweep(struct usock *s, bool *in_sweep, bool on)
+void socket_set_sweep(struct usock *s, bool on)
 {
 	static const struct timeval second = { 1, 0 };
 	struct socket_registry *registry = s->registry;
 
-	if (*in_sweep == on)
+	if (s->in_sweep == on)
 		return;
-	*in_sweep = on;
-	registry->n_sweep += on ? 1 : (uint32_t)-1;
-	if (on && registry->n_sweep == 1)
+	s->in_sweep = on;
+	if (on && LIST_EMPTY(&registry->sweep))
 		event_add(registry->sweep_timer, &second);
-	if (registry->n_sweep == 0)
+	if (on)
+		LIST_INSERT_HEAD(&registry->sweep, s, sweep_link);
+	else
+		LIST_REMOVE(s, sweep_link);
+	if (LIST_EMPTY(&registry->sweep))
 		event_del(registry->sweep_timer);
 }
 
@@ -305,14 +304,35 @@ static void on_channel(evutil_socket_t fd, short events, void *arg)
 		s->ops->on_channel(s, events);
 }
 
+static void unwatch_writable(struct usock *s)
+{
+	if (s->on_writable)
+		event_free(s->on_writable);
+	s->on_writable = NULL;
+}
+
+/* Most sockets never wait to write: they do without the event. */
+void socket_watch_writable(struct usock *s, bool on)
+{
+	if (on == (s->on_writable != NULL) || s->channel < 0)
+		return;
+	if (!on) {
+		unwatch_writable(s);
+		return;
+	}
+	s->on_writable = event_new(s->registry->daemon->base, s->channel,
+		EV_WRITE | EV_ET | EV_PERSIST, on_channel, s);
+	if (!s->on_writable || event_add(s->on_writable, NULL) < 0)
+		socket_kill(s);
+}
+
 static int socket_watch(struct usock *s)
 {
 	struct event_base *base = s->registry->daemon->base;
 
 	s->on_readable = event_new(base, s->channel, EV_READ | EV_CLOSED | EV_ET | EV_PERSIST,
 		on_channel, s);
-	s->on_writable = event_new(base, s->channel, EV_WRITE | EV_ET | EV_PERSIST, on_channel, s);
-	if (!s->on_readable || !s->on_writable || event_add(s->on_readable, NULL) < 0)
+	if (!s->on_readable || event_add(s->on_readable, NULL) < 0)
 		return -ENOMEM;
 	return 0;
 }

@@ -36,10 +36,13 @@ struct usock;
 /* So many that were released rest before one is picked again. */
 #define PORTS_RESTING_MAX (PORTS_DYNAMIC / 4)
 
+/* With 10 000 sockets about five ports each. */
+#define PORTS_BUCKETS 2048
+
 /* A protocol's port numbers in use; see ports.c. */
 struct port_entry;
 struct port_table {
-	struct port_entry *entries;	     /* uthash by port */
+	struct port_entry *buckets[PORTS_BUCKETS];
 	uint16_t resting[PORTS_RESTING_MAX]; /* a ring; the oldest at next_resting */
 	size_t n_resting, next_resting;
 	uint8_t rests[PORTS_DYNAMIC / 8]; /* a bit a dynamic port: in the ring */
@@ -82,34 +85,41 @@ struct socket_ops {
  * struct dgram_socket. Owned by the registry.
  */
 struct usock {
-	socket_id id;
+	/* What each message needs is together: of many sockets nothing is in the cache. */
 	const struct socket_ops *ops;
 	struct socket_registry *registry;
-	struct account *account;    /* referenced; one RESOURCE_SOCKET charged */
-	int channel;		    /* daemon's end; -1: closed */
-	bool is_foreign;	    /* the channel is no pair of ours: socket_params */
-	uint64_t cookie;	    /* SO_COOKIE of the client's end */
-	struct event *on_readable;  /* edge-triggered read and close */
-	struct event *on_writable;  /* edge-triggered, while wanted */
-	struct table_socket record; /* as published, and more up to date */
-	int32_t options[SOCKET_OPTION_COUNT];
-	uint32_t options_set;	  /* bit: set by the client */
-	struct name_target *name; /* owned; of the connect under way, or NULL */
+	TAILQ_ENTRY(usock) run_link; /* while scheduled */
+	uint32_t turn;		     /* registry's, when it was scheduled */
+	bool scheduled;
+	bool dead;	 /* released; freed by the run queue */
+	bool is_foreign; /* the channel is no pair of ours: socket_params */
+	bool in_sweep;
+	int channel;	      /* daemon's end; -1: closed */
+	uint32_t options_set; /* bit: set by the client */
 	/* Called once, when a connect is over or the socket dies; may be NULL. */
 	void (*on_connect_over)(struct usock *s, void *arg);
+	struct account *account; /* referenced; one RESOURCE_SOCKET charged */
+	socket_id id;
+	struct table_socket record; /* as published, and more up to date */
+
+	uint64_t cookie;	   /* SO_COOKIE of the client's end */
+	struct event *on_readable; /* edge-triggered read and close */
+	struct event *on_writable; /* edge-triggered; NULL while it is not wanted */
+	int32_t options[SOCKET_OPTION_COUNT];
+	struct name_target *name; /* owned; of the connect under way, or NULL */
 	void *on_connect_over_arg;
 	struct port_table *ports;    /* where it is registered, or NULL */
 	struct address bound;	     /* local address of the registration */
 	LIST_ENTRY(usock) port_link; /* sockets on the same port */
-	TAILQ_ENTRY(usock) run_link; /* while scheduled */
 	LIST_ENTRY(usock) all_link;
-	bool scheduled;
-	uint32_t turn; /* registry's, when it was scheduled */
-	bool dead;     /* released; freed by the run queue */
+	LIST_ENTRY(usock) sweep_link; /* while in_sweep */
 };
 
 LIST_HEAD(usock_list, usock);
 TAILQ_HEAD(usock_queue, usock);
+
+/* 2 MB of the kernel's memory each, if the client does not read on. */
+#define WIDE_CHANNELS_MAX 8
 
 struct socket_registry {
 	struct usocketd *daemon;
@@ -121,12 +131,18 @@ struct socket_registry {
 	uint32_t turn;		/* counts runs of the queue */
 	struct usock_list dead; /* linked by all_link */
 	LIST_HEAD(, name_target) name_targets;
-	struct event *run_timer;   /* fires in the next loop turn */
-	struct event *sweep_timer; /* each second while n_sweep > 0 */
-	uint32_t n_sweep;	   /* sockets whose state moves by itself */
+	struct event *run; /* at the end of this turn of the loop, or in the next */
+	bool is_running;
+	struct usock_list sweep;   /* sockets whose state moves by itself */
+	struct event *sweep_timer; /* each second while there are any */
 	struct port_table tcp_ports;
 	struct port_table udp_ports;
 	uint64_t n_syn_dropped;
+	/* Whose channels were made larger, and when (stack_now_ns()): see tcp_stream.c. */
+	struct wide_channel {
+		struct tcp_socket *socket; /* NULL: a free place */
+		uint64_t since_ns;
+	} wide[WIDE_CHANNELS_MAX];
 	uint8_t *scratch;	 /* SOCKET_SCRATCH_SIZE bytes, for one callback */
 	struct icmp_error *icmp; /* owned */
 };
@@ -193,11 +209,12 @@ void socket_give_up_name(struct usock *s);
 int socket_channel_unread(const struct usock *s);
 /* Both directions are shut: no holder is left (or it shut both itself). */
 bool socket_channel_hung_up(const struct usock *s);
+/* Without memory for it the socket is killed. */
 void socket_watch_writable(struct usock *s, bool on);
 void socket_close_channel(struct usock *s);
 
 /* Whether the one-second sweep publishes and services this socket. */
-void socket_set_sweep(struct usock *s, bool *in_sweep, bool on);
+void socket_set_sweep(struct usock *s, bool on);
 
 /* The option's value, or the default for a socket that never set it. */
 int32_t socket_option(const struct usock *s, usp_Option option);

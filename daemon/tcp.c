@@ -183,8 +183,11 @@ int tcp_make_pcb(struct tcp_socket *t, const ip_addr_t *remote, struct tcp_pcb *
 /* The errno of an lwIP error in this phase; 0: closed in good order. */
 static int error_of(const struct tcp_socket *t, err_t err)
 {
+	if (err == ERR_RST && t->phase == TCP_PHASE_CONNECTING)
+		return ECONNREFUSED;
+	/* As Linux: the peer's stream has ended in order, so only sends fail. */
 	if (err == ERR_RST)
-		return t->phase == TCP_PHASE_CONNECTING ? ECONNREFUSED : ECONNRESET;
+		return t->fin_received ? EPIPE : ECONNRESET;
 	if (err == ERR_ABRT)
 		return stack_address_changing() ? ECONNABORTED : ETIMEDOUT;
 	return err == ERR_CLSD ? 0 : -inet_error(err);
@@ -230,6 +233,13 @@ int tcp_arm_deadline(struct tcp_socket *t, uint32_t ms)
 	if (!t->deadline || event_add(t->deadline, &limit) < 0)
 		return -ENOBUFS;
 	return 0;
+}
+
+static void free_deadline(struct tcp_socket *t)
+{
+	if (t->deadline)
+		event_free(t->deadline);
+	t->deadline = NULL;
 }
 
 static int tcp_op_bind(struct usock *s, const struct address *local)
@@ -415,7 +425,7 @@ static void tcp_op_describe(struct usock *s)
 		record->send_queue = 0;
 	record->receive_queue = (uint32_t)t->received.n_bytes;
 	if (!s->dead)
-		socket_set_sweep(s, &t->in_sweep, moves_by_itself(t));
+		socket_set_sweep(s, moves_by_itself(t));
 }
 
 static void tcp_op_on_channel(struct usock *s, short events)
@@ -436,6 +446,9 @@ static void tcp_op_service(struct usock *s)
 		socket_tell_connect_over(s);
 	if (s->dead)
 		return;
+	/* An idle connection is to be small. */
+	if (!is_connecting(t) && t->phase != TCP_PHASE_ORPHAN)
+		free_deadline(t);
 	if (t->is_stalled && t->pcb)
 		pmtu_suspect(t->pcb);
 	t->is_stalled = false;
@@ -458,7 +471,7 @@ static void tcp_op_release(struct usock *s)
 {
 	struct tcp_socket *t = tcp_of(s);
 
-	socket_set_sweep(s, &t->in_sweep, false);
+	socket_set_sweep(s, false);
 	if (t->listener)
 		tcp_listen_forget(t);
 	if (t->phase == TCP_PHASE_LISTENING)
@@ -467,8 +480,7 @@ static void tcp_op_release(struct usock *s)
 	tcp_stream_release(t);
 	if (t->client_end >= 0)
 		close(t->client_end);
-	if (t->deadline)
-		event_free(t->deadline);
+	free_deadline(t);
 	tcp_user_timeout_release(t);
 }
 
@@ -543,12 +555,12 @@ struct tcp_socket *tcp_socket_accepted(struct tcp_socket *listener, struct tcp_p
 	return t;
 }
 
-static bool on_segment_in(struct tcp_pcb *pcb, uint8_t flags)
+static bool on_segment_in(struct tcp_pcb *pcb, const struct tcp_header *header)
 {
 	/* None for a half-open connection: it is nobody's yet. */
 	struct tcp_socket *t = tcp_ext_arg_get(pcb, EXT_ARG_SOCKET);
 
-	if (pcb->state == SYN_RCVD && pcb->listener && !(flags & TCP_RST)) {
+	if (pcb->state == SYN_RCVD && pcb->listener && !(header->flags & TCP_RST)) {
 		t = tcp_ext_arg_get((struct tcp_pcb *)pcb->listener, EXT_ARG_SOCKET);
 		if (!t || tcp_listen_admit_ack(t))
 			return true;
@@ -558,9 +570,12 @@ static bool on_segment_in(struct tcp_pcb *pcb, uint8_t flags)
 	if (!t)
 		return true;
 	if (pcb->state == LISTEN)
-		return flags != TCP_SYN || tcp_listen_admit_syn(t);
+		return header->flags != TCP_SYN || tcp_listen_admit_syn(t);
 	if (pcb->state > ESTABLISHED)
 		socket_schedule(&t->base);
+	if (pcb->state >= ESTABLISHED && header->flags & TCP_ACK)
+		tcp_recovery_segment_in(&t->recovery, pcb, header->ack, header->options,
+			header->n_options);
 	return true;
 }
 
@@ -586,6 +601,8 @@ static void on_retransmitted(struct tcp_pcb *pcb)
 		return;
 	t->base.record.retransmissions++;
 	t->timed_ns = 0;
+	if (pcb->flags & TF_RTO)
+		tcp_recovery_timed_out(&t->recovery, pcb);
 	tcp_user_timeout_retransmitted(t, pcb);
 	if (pcb->nrtx > 1) {
 		t->is_stalled = true;
@@ -593,16 +610,17 @@ static void on_retransmitted(struct tcp_pcb *pcb)
 	}
 }
 
-void tcp_sample_rtt(struct tcp_socket *t)
+uint32_t tcp_sample_rtt(struct tcp_socket *t)
 {
 	uint32_t us;
 
 	if (!t->timed_ns || !t->pcb || !TCP_SEQ_GT(t->pcb->lastack, t->timed_seq))
-		return;
+		return 0;
 	us = (uint32_t)((stack_now_ns() - t->timed_ns) / 1000) + 1;
 	t->timed_ns = 0;
 	/* RFC 6298 2.2 and 2.3. */
 	t->srtt_us = t->srtt_us ? t->srtt_us - t->srtt_us / 8 + us / 8 : us;
+	return us;
 }
 
 void tcp_sockets_init(void)

@@ -3,11 +3,11 @@
  * Theory of operation.
  *
  * Before it asks for a connect the client makes its end of the channel
- * unwritable: the smallest send buffer, filled with one-byte messages. What
- * lies in the channel at that moment is the filler; however the connect ends,
- * the daemon takes exactly that many bytes away, which makes the client's end
- * writable: POLLOUT means that the connect is over, as for a kernel socket.
- * The result is in the table's error.
+ * unwritable: the smallest send buffer, filled. What lies in the channel at
+ * that moment is the filler; however the connect ends, the daemon takes exactly
+ * that many bytes away, which makes the client's end writable: POLLOUT means
+ * that the connect is over, as for a kernel socket. The result is in the
+ * table's error.
  *
  * A client that writes less, or more, hurts only itself: what was there
  * before the connect never reaches the network.

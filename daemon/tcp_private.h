@@ -7,6 +7,8 @@
 
 #include "daemon/pbuf_queue.h"
 #include "daemon/socket_private.h"
+#include "netif/tcp_delay.h"
+#include "netif/tcp_recovery.h"
 
 #include <lwip/tcp.h>
 
@@ -42,51 +44,57 @@ TAILQ_HEAD(tcp_child_queue, tcp_socket);
 struct tcp_socket {
 	struct usock base;
 	enum tcp_phase phase;
+	bool is_stalled;     /* segments are sent again and again: see netif/pmtu.h */
+	bool is_ack_queued;  /* ack_link is */
+	bool wait_for_link;  /* the latest connect asked for it */
+	uint8_t backlog;     /* of a listener */
 	struct tcp_pcb *pcb; /* its callbacks are ours while it is set */
 
-	/* Connecting. */
-	struct address target;	/* of the latest connect */
-	bool wait_for_link;	/* asked for with it */
-	struct event *deadline; /* of connect, or of lingering */
-	uint32_t n_filler;	/* bytes that keep the channel unwritable */
-
 	/* Stream, network to client. */
-	struct pbuf_queue received; /* not yet taken by the channel; charged */
 	bool fin_received;
+	bool is_ack_due;    /* at the end of this turn of the loop */
+	bool has_drained;   /* the client has read a channel that was full */
+	int narrow_bytes;   /* SO_SNDBUF of the channel before it was made larger; 0: it was not */
 	bool fin_passed_on; /* our end of the channel is shut for writing */
 	bool ended;	    /* the pcb is gone, for end_error */
 	bool end_reported;  /* the client can see it */
-	int end_error;	    /* errno, 0: closed in good order */
 
 	/* Stream, client to network. */
 	bool readable;	  /* the channel may hold more */
 	bool client_shut; /* end of stream read */
+	bool is_push_due; /* the last write was said to be followed by more */
 	bool client_gone; /* no holder is left */
 	bool fin_sent;
-	uint8_t *unsent; /* read, but lwIP had no room */
+	int end_error; /* errno, 0: closed in good order */
 	size_t n_unsent;
-
-	struct event *user_timer; /* owned; NULL: the user timeout was never set */
+	uint8_t *unsent;	    /* read, but lwIP had no room */
+	struct pbuf_queue received; /* not yet taken by the channel; charged */
 
 	/* Round trip time: lwIP's own is in half seconds. */
 	uint64_t timed_ns;  /* when the segment being timed went out, 0: none */
 	uint32_t timed_seq; /* its sequence number */
 	uint32_t srtt_us;   /* smoothed, 0: not measured */
 
-	bool is_stalled; /* segments are sent again and again: see netif/pmtu.h */
+	struct tcp_recovery recovery;
+	struct tcp_delay delay;
+	TAILQ_ENTRY(tcp_socket) ack_link; /* tcp_stream.c: an acknowledgement is put off */
+	struct event *user_timer;	  /* owned; NULL: the user timeout was never set */
+	struct address target;		  /* of the latest connect */
+
+	/* Connecting. */
+	struct event *deadline; /* of connect, or of lingering; NULL: none was needed */
+	uint32_t n_filler;	/* bytes that keep the channel unwritable */
 
 	/* Listener. */
+	int message_cost;		/* SIOCOUTQ of one message, 0: unknown */
 	struct tcp_child_queue untaken; /* in the order they were passed on */
 	struct tcp_child_queue queued;	/* accepted, not passed on yet */
 	uint32_t n_queued, n_untaken;
-	int message_cost; /* SIOCOUTQ of one message, 0: unknown */
-	uint8_t backlog;
 
 	/* Accepted, while its listener's channel holds the client's end. */
 	struct tcp_socket *listener;
 	TAILQ_ENTRY(tcp_socket) child_link;
 	int client_end; /* -1 once it is passed on */
-	bool in_sweep;
 };
 
 static inline struct tcp_socket *tcp_of(struct usock *s)
@@ -105,8 +113,11 @@ void tcp_attach(struct tcp_socket *t, struct tcp_pcb *pcb);
 void tcp_detach(struct tcp_socket *t);
 /* Sends RST (if there is a connection) and forgets the pcb. */
 void tcp_drop_pcb(struct tcp_socket *t);
-/* Something of ours was acknowledged: perhaps the segment being timed. */
-void tcp_sample_rtt(struct tcp_socket *t);
+/*
+ * Something of ours was acknowledged: perhaps the segment being timed. Returns the
+ * round trip time in microseconds, 0 if it was another one.
+ */
+uint32_t tcp_sample_rtt(struct tcp_socket *t);
 int tcp_ensure_bound(struct tcp_socket *t);
 /* A pcb of the socket's family or @remote's, bound to its local address. */
 int tcp_make_pcb(struct tcp_socket *t, const ip_addr_t *remote, struct tcp_pcb **out);

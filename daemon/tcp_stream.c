@@ -8,7 +8,16 @@
  * Network to client: lwIP's recv callback puts pbufs into t->received, the
  * service writes them to the channel and opens the window by what the channel
  * took, no more: a client that does not read closes the peer's window. FIN
- * becomes a half-close of the channel, after the data.
+ * becomes a half-close of the channel, after the data. What lwIP would acknowledge
+ * at once is acknowledged by the service, with the window that is open then: one
+ * acknowledgement for all that has come in one turn of the loop.
+ *
+ * A channel holds 200 KB, and can be written to again when three quarters of them
+ * are gone: daemon and client would take turns instead of working at the same time.
+ * So the channel of a client that has drained a full one, and has more to come, is
+ * made larger, unless the program has said how large its buffer is to be. Without
+ * CAP_NET_ADMIN the sysctl net.core.wmem_max is the limit. There are few of them at a
+ * time; one that has nothing to deliver makes room for another.
  *
  * Client to network: read from the channel only what lwIP can take. End of
  * stream is the client's shutdown(SHUT_WR), or its close if the channel hung
@@ -32,8 +41,9 @@
 #include "daemon/tcp_private.h"
 
 #include "daemon/inet.h"
-
 #include "daemon/limits.h"
+#include "netif/stack.h"
+#include "netif/timers.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -48,13 +58,73 @@
 #define DELIVER_IOV 64
 /* Bytes read from one channel before others have their turn. */
 #define PUMP_BUDGET (256 * 1024)
+/* SO_SNDBUF of a channel that is made larger; the kernel doubles it. */
+#define WIDE_BYTES (1024 * 1024)
+/* For so long at least; one that is busy has nothing to deliver now and then, too. */
+#define WIDE_KEPT_NS 100000000u
+/* A line that answers later is not sent a burst at once. */
+#define FIRST_BURST_RTT_US 200000
+
+/* lwIP is one a process, and so are its connections. Oldest first. */
+static struct tcp_child_queue acks_put_off = TAILQ_HEAD_INITIALIZER(acks_put_off);
+
+static void forget_ack(struct tcp_socket *t)
+{
+	if (t->is_ack_queued)
+		TAILQ_REMOVE(&acks_put_off, t, ack_link);
+	t->is_ack_queued = false;
+}
+
+/* lwIP would send it before the client has taken anything. */
+static void put_off_ack(struct tcp_socket *t)
+{
+	if (!(t->pcb->flags & TF_ACK_NOW))
+		return;
+	tcp_clear_flags(t->pcb, TF_ACK_NOW);
+	tcp_set_flags(t->pcb, TF_ACK_DELAY);
+	t->is_ack_due = true;
+}
+
+/*
+ * lwIP's timer looks at all connections for those that wait for an acknowledgement,
+ * none of which is in the processor's cache if there are many.
+ */
+static void send_acks(void)
+{
+	struct tcp_socket *t;
+
+	while ((t = TAILQ_FIRST(&acks_put_off)) != NULL) {
+		forget_ack(t);
+		/* It may have gone with something else. */
+		if (!t->pcb || !(t->pcb->flags & TF_ACK_DELAY))
+			continue;
+		tcp_ack_now(t->pcb);
+		tcp_output(t->pcb);
+		tcp_clear_flags(t->pcb, TF_ACK_DELAY | TF_ACK_NOW);
+	}
+}
+
+static void send_ack_later(struct tcp_socket *t)
+{
+	if (!t->is_ack_queued)
+		TAILQ_INSERT_TAIL(&acks_put_off, t, ack_link);
+	t->is_ack_queued = true;
+	timers_ack_delayed(send_acks);
+}
+
+/* Unless it has gone with something else; sent by the next tcp_output(). */
+static void acknowledge(struct tcp_socket *t)
+{
+	if (t->is_ack_due && t->pcb->flags & TF_ACK_DELAY)
+		tcp_ack_now(t->pcb);
+	t->is_ack_due = false;
+}
 
 static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
 	struct tcp_socket *t = arg;
 	size_t n;
 
-	(void)pcb;
 	(void)err;
 	socket_schedule(&t->base);
 	if (!p) {
@@ -70,16 +140,24 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
 		return ERR_MEM;
 	}
 	t->base.record.bytes_received += n;
+	put_off_ack(t);
+	if (!t->is_ack_due && pcb->flags & TF_ACK_DELAY)
+		send_ack_later(t);
 	return ERR_OK;
 }
 
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
 	struct tcp_socket *t = arg;
+	uint32_t rtt_us;
 
 	(void)pcb;
 	t->base.record.bytes_acked += len;
-	tcp_sample_rtt(t);
+	tcp_recovery_acked(&t->recovery, t->pcb);
+	rtt_us = tcp_sample_rtt(t);
+	if (rtt_us)
+		tcp_delay_sample(&t->delay, t->pcb, rtt_us, stack_now_ns());
+	tcp_delay_acked(&t->delay, t->pcb);
 	tcp_user_timeout_restart(t);
 	socket_schedule(&t->base);
 	return ERR_OK;
@@ -100,15 +178,23 @@ void tcp_stream_ended(struct tcp_socket *t, int error)
 	socket_schedule(&t->base);
 }
 
+/*
+ * tcp_recved() takes 16 bits and tells the peer each time: of more, it is told once.
+ */
 static void open_window(struct tcp_socket *t, size_t n)
 {
-	account_release(t->base.account, RESOURCE_QUEUED, n);
-	while (t->pcb && n > 0) {
-		u16_t step = n > UINT16_MAX ? UINT16_MAX : (u16_t)n;
+	struct tcp_pcb *pcb = t->pcb;
 
-		tcp_recved(t->pcb, step);
-		n -= step;
+	account_release(t->base.account, RESOURCE_QUEUED, n);
+	if (!pcb || n == 0)
+		return;
+	if (n > UINT16_MAX) {
+		size_t window = pcb->rcv_wnd + (n - UINT16_MAX);
+
+		pcb->rcv_wnd = (tcpwnd_size_t)LWIP_MIN(window, (size_t)TCP_WND_MAX(pcb));
+		n = UINT16_MAX;
 	}
+	tcp_recved(pcb, (u16_t)n);
 }
 
 static void consume_received(struct tcp_socket *t, size_t n)
@@ -117,10 +203,84 @@ static void consume_received(struct tcp_socket *t, size_t n)
 	open_window(t, n);
 }
 
+/* The program has said how large its buffer is to be. */
+static bool has_size_of_its_own(const struct tcp_socket *t)
+{
+	return t->base.options_set & 1u << usp_Option_OPTION_RECEIVE_BUFFER;
+}
+
+/* The limits of sysctls are not for a daemon with CAP_NET_ADMIN. */
+static int set_channel_size(const struct tcp_socket *t, int bytes)
+{
+	if (setsockopt(t->base.channel, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) == 0)
+		return 0;
+	return setsockopt(t->base.channel, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+/* Makes the channel, if it was made larger, what it was. */
+static void narrow_channel(struct tcp_socket *t)
+{
+	struct wide_channel *wide = t->base.registry->wide;
+	int bytes = t->narrow_bytes;
+
+	if (bytes == 0)
+		return;
+	t->narrow_bytes = 0;
+	for (int i = 0; i < WIDE_CHANNELS_MAX; i++)
+		if (wide[i].socket == t)
+			wide[i].socket = NULL;
+	/* The kernel reports the double of what it is given. */
+	if (!has_size_of_its_own(t))
+		set_channel_size(t, bytes / 2);
+}
+
+/* A place among the wide ones, or NULL if all of them are busy. */
+static struct wide_channel *find_wide_place(struct socket_registry *registry)
+{
+	struct wide_channel *idle = NULL;
+	uint64_t now_ns = stack_now_ns();
+
+	for (int i = 0; i < WIDE_CHANNELS_MAX; i++) {
+		struct wide_channel *place = &registry->wide[i];
+
+		if (!place->socket)
+			return place;
+		if (place->socket->received.n_bytes == 0 &&
+			now_ns - place->since_ns >= WIDE_KEPT_NS)
+			idle = place;
+	}
+	if (idle)
+		narrow_channel(idle->socket);
+	return idle;
+}
+
+/* Makes the channel larger if that is due. Returns whether it did. */
+static bool widen_channel(struct tcp_socket *t)
+{
+	int narrow = 0;
+	socklen_t len = sizeof(narrow);
+	struct wide_channel *place;
+
+	if (!t->has_drained || t->narrow_bytes > 0 || t->base.is_foreign ||
+		has_size_of_its_own(t))
+		return false;
+	if (getsockopt(t->base.channel, SOL_SOCKET, SO_SNDBUF, &narrow, &len) < 0 ||
+		narrow >= 2 * WIDE_BYTES)
+		return false;
+	place = find_wide_place(t->base.registry);
+	if (!place || set_channel_size(t, WIDE_BYTES) < 0)
+		return false;
+	t->narrow_bytes = narrow;
+	*place = (struct wide_channel){ .socket = t, .since_ns = stack_now_ns() };
+	return true;
+}
+
 void tcp_stream_release(struct tcp_socket *t)
 {
+	narrow_channel(t);
 	account_release(t->base.account, RESOURCE_QUEUED, t->received.n_bytes);
 	pbuf_queue_clear(&t->received);
+	forget_ack(t);
 	free(t->unsent);
 	t->unsent = NULL;
 	t->n_unsent = 0;
@@ -137,6 +297,8 @@ static bool deliver_bytes(struct tcp_socket *t)
 		message.msg_iovlen = pbuf_queue_peek(&t->received, iov, DELIVER_IOV);
 		n = sendmsg(t->base.channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EAGAIN) {
+			if (widen_channel(t))
+				continue;
 			socket_watch_writable(&t->base, true);
 			return false;
 		}
@@ -210,15 +372,38 @@ static void deliver(struct tcp_socket *t)
 		report_end(t);
 }
 
-/* Hands @n bytes to lwIP; returns how many it took. */
-static size_t write_bytes(struct tcp_socket *t, const uint8_t *bytes, size_t n)
+/*
+ * lwIP's first window is RFC 3390's, three segments of 1460 bytes. RFC 6928 has ten,
+ * unless the SYN was lost; nor is a line that is slow to answer for a burst like that:
+ * at 64 kbit/s it takes two seconds.
+ */
+static void open_first_window(struct tcp_socket *t)
+{
+	uint32_t mss = t->pcb->mss, window;
+
+	if (t->base.record.retransmissions || t->srtt_us > FIRST_BURST_RTT_US)
+		return;
+	window = LWIP_MIN(10 * mss, LWIP_MAX(2 * mss, 14600));
+	t->pcb->cwnd = (tcpwnd_size_t)LWIP_MAX(t->pcb->cwnd, window);
+}
+
+/*
+ * Hands @n bytes to lwIP; returns how many it took. The last has PSH, unless more
+ * follows at once: segments with it are not joined with what comes after (tso.c).
+ */
+static size_t write_bytes(struct tcp_socket *t, const uint8_t *bytes, size_t n, bool more)
 {
 	size_t done = 0;
 
+	if (t->base.record.bytes_sent == 0)
+		open_first_window(t);
 	while (done < n) {
 		size_t step = n - done < UINT16_MAX ? n - done : UINT16_MAX;
+		u8_t flags = TCP_WRITE_FLAG_COPY;
 
-		if (tcp_write(t->pcb, bytes + done, (u16_t)step, TCP_WRITE_FLAG_COPY) != ERR_OK)
+		if (more || done + step < n)
+			flags |= TCP_WRITE_FLAG_MORE;
+		if (tcp_write(t->pcb, bytes + done, (u16_t)step, flags) != ERR_OK)
 			break;
 		done += step;
 	}
@@ -250,7 +435,7 @@ static bool flush_unsent(struct tcp_socket *t)
 
 	if (t->n_unsent == 0)
 		return true;
-	n = write_bytes(t, t->unsent, t->n_unsent);
+	n = write_bytes(t, t->unsent, t->n_unsent, false);
 	t->n_unsent -= n;
 	memmove(t->unsent, t->unsent + n, t->n_unsent);
 	if (t->n_unsent > 0)
@@ -293,8 +478,23 @@ static enum read_outcome read_channel(struct tcp_socket *t, size_t *n_read)
 	if (n <= 0)
 		return n == 0 ? READ_END : READ_BROKEN;
 	*n_read += (size_t)n;
-	taken = write_bytes(t, scratch, (size_t)n);
+	t->is_push_due = (size_t)n == room;
+	taken = write_bytes(t, scratch, (size_t)n, t->is_push_due);
 	return keep_unsent(t, scratch + taken, (size_t)n - taken) ? READ_BYTES : READ_BROKEN;
+}
+
+/* What was written last is not followed by more after all, if the channel is empty. */
+static void push_last(struct tcp_socket *t)
+{
+	struct tcp_seg *last = t->pcb->unsent;
+
+	if (!t->is_push_due || (t->readable && !t->client_shut))
+		return;
+	t->is_push_due = false;
+	while (last && last->next)
+		last = last->next;
+	if (last)
+		TCPH_SET_FLAG(last->tcphdr, TCP_PSH);
 }
 
 static void pump(struct tcp_socket *t)
@@ -320,6 +520,7 @@ static void pump(struct tcp_socket *t)
 		return;
 	}
 	flush_unsent(t);
+	push_last(t);
 	tcp_output(t->pcb);
 	/* A link that hung up while the connection was silent is needed again. */
 	if (n_read > 0 && !inet_route(&t->pcb->local_ip, &t->pcb->remote_ip))
@@ -391,8 +592,12 @@ static bool closed_unread(const struct tcp_socket *t)
 static void serve_connected(struct tcp_socket *t)
 {
 	deliver(t);
-	if (!t->base.dead && t->pcb)
+	if (t->base.dead)
+		return;
+	if (t->pcb) {
+		acknowledge(t);
 		pump(t);
+	}
 	if (t->base.dead)
 		return;
 	if (t->client_gone && t->client_shut && closed_unread(t)) {
@@ -432,6 +637,9 @@ static bool will_read(const struct tcp_socket *t)
 
 void tcp_stream_on_channel(struct tcp_socket *t, short events)
 {
+	/* Asked for when the channel is full only. */
+	if (events & EV_WRITE)
+		t->has_drained = true;
 	if (events & (EV_READ | EV_CLOSED)) {
 		t->readable = true;
 		/* A close with bytes unread comes as an error, without EV_CLOSED. */

@@ -140,22 +140,6 @@ static void free_links(struct usocketd *daemon)
 
 /* ---- parts ------------------------------------------------------------------ */
 
-/*
- * With libevent's usual, coarse clock every other timer wakes the process a
- * few milliseconds early, to find that it has to wait for the rest.
- */
-static struct event_base *new_base(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
-		base = event_base_new_with_config(config);
-	if (config)
-		event_config_free(config);
-	return base;
-}
-
 static int start_base(struct usocketd *daemon)
 {
 	int r;
@@ -166,7 +150,7 @@ static int start_base(struct usocketd *daemon)
 			return -errno;
 	} while (daemon->instance == 0);
 	daemon->started_ns = stack_now_ns();
-	daemon->base = new_base();
+	daemon->base = event_base_new();
 	if (!daemon->base)
 		return -ENOMEM;
 	r = stack_init(daemon->base);

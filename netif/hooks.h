@@ -23,7 +23,8 @@ struct netif *route_ip6(const ip6_addr_t *src, const ip6_addr_t *dest);
 const ip6_addr_t *route_gateway6(struct netif *netif, const ip6_addr_t *dest);
 
 /* tcp_hooks.c */
-err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *data);
+err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, u16_t n_options,
+	const struct pbuf *data);
 u32_t *hook_tcp_out(struct tcp_pcb *pcb, const struct tcp_hdr *header, u32_t *options);
 
 #endif

@@ -2,10 +2,14 @@
 /*
  * Theory of operation
  *
- * In: one message of the descriptor is one packet. It is read into the ipif's
- * buffer and goes through input.c. With offload headers it may be a long one that
- * the kernel has joined of several TCP segments. A turn of the loop reads at most
- * READS_PER_TURN messages, so that a flood cannot keep the loop from clients.
+ * In: one message of the descriptor is one packet. It is read into a buffer and
+ * goes through input.c, which may join it with others of the same turn. With
+ * offload headers it may be a long one that the kernel has joined of several TCP
+ * segments. A turn of the loop reads at most READS_PER_TURN messages, and of long
+ * ones no more than BYTES_PER_TURN, so that a flood cannot keep the loop from
+ * clients. A turn that finds one message has read twice, to learn that there is no
+ * other; after such a turn the next SINGLE_TURNS read once, unless what they read
+ * may have something behind it.
  *
  * Out: lwIP's output functions divert what is for ourselves to loopback, wrap
  * the rest into Ethernet where needed (lwIP's ARP and neighbour discovery), and
@@ -24,7 +28,6 @@
  */
 #include "netif/ipif_private.h"
 
-#include "netif/input.h"
 #include "netif/loopback.h"
 #include "netif/route.h"
 #include "netif/timers.h"
@@ -43,7 +46,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READS_PER_TURN 64
+#define READS_PER_TURN 128
+#define BYTES_PER_TURN (4 << 20)
+#define SINGLE_TURNS   16
 
 void ipif_note_movement(struct ipif *ipif)
 {
@@ -142,7 +147,8 @@ static void count_received(struct ipif *ipif, enum table_drop drop, const struct
 static enum table_drop take_packet(struct ipif *ipif, const uint8_t *packet, size_t len,
 	const struct ingress_source *source)
 {
-	enum table_drop drop = input_packet(&ipif->netif, packet, len, source);
+	enum table_drop drop = input_received(&ipif->netif, &ipif->reception, packet, len,
+		source);
 
 	if (drop == INGRESS_ACCEPTED && ipif->params.received)
 		ipif->params.received(ipif, packet, len, ipif->params.arg);
@@ -155,10 +161,9 @@ static enum table_drop take_arp(struct ipif *ipif, const uint8_t *arp, size_t le
 
 	if (!ipif_has_neighbours(ipif))
 		return TABLE_DROP_FRAME;
-	p = pbuf_alloc(PBUF_LINK, (u16_t)len, PBUF_RAM);
+	p = rx_copy(arp, len);
 	if (!p)
 		return TABLE_DROP_MEMORY;
-	memcpy(p->payload, arp, len);
 	etharp_input(p, &ipif->netif);
 	return INGRESS_ACCEPTED;
 }
@@ -189,10 +194,11 @@ static void take_message(struct ipif *ipif, const uint8_t *message, size_t len,
 		count_received(ipif, take_packet(ipif, message, len, &arrival->source), arrival);
 }
 
-static void take_offloaded(struct ipif *ipif, size_t len, struct arrival *arrival)
+static void take_offloaded(struct ipif *ipif, uint8_t *message, size_t len,
+	struct arrival *arrival)
 {
 	size_t ip_at = ipif_has_frames(ipif) ? INGRESS_ETHERNET_HEADER : 0;
-	uint8_t *frame = ipif->buffer + VNET_HEADER_SIZE;
+	uint8_t *frame = message + VNET_HEADER_SIZE;
 	struct vnet_frame found;
 	int r;
 
@@ -201,7 +207,7 @@ static void take_offloaded(struct ipif *ipif, size_t len, struct arrival *arriva
 		return;
 	}
 	len -= VNET_HEADER_SIZE;
-	r = vnet_header_read(ipif->buffer, frame, len, ip_at, &found);
+	r = vnet_header_read(message, frame, len, ip_at, &found);
 	arrival->source.is_verified = found.is_verified;
 	arrival->n_packets = found.n_packets;
 	arrival->n_bytes = found.n_bytes;
@@ -211,7 +217,7 @@ static void take_offloaded(struct ipif *ipif, size_t len, struct arrival *arriva
 		take_message(ipif, frame, len, arrival);
 }
 
-static void take_read(struct ipif *ipif, size_t len)
+static void take_read(struct ipif *ipif, uint8_t *message, size_t len)
 {
 	struct arrival arrival = {
 		.source = { .ours = is_ours, .arg = &ipif->netif },
@@ -220,9 +226,9 @@ static void take_read(struct ipif *ipif, size_t len)
 	};
 
 	if (ipif->params.format.has_offload_header)
-		take_offloaded(ipif, len, &arrival);
+		take_offloaded(ipif, message, len, &arrival);
 	else
-		take_message(ipif, ipif->buffer, len, &arrival);
+		take_message(ipif, message, len, &arrival);
 }
 
 static void lose(struct ipif *ipif, int error)
@@ -234,39 +240,76 @@ static void lose(struct ipif *ipif, int error)
 	ipif->params.lost(ipif, error, ipif->params.arg);
 }
 
-static ssize_t descriptor_read(struct ipif *ipif)
+/* Bytes before the IP header of a message. */
+static size_t link_headers(const struct ipif *ipif)
 {
+	return (ipif->params.format.has_offload_header ? VNET_HEADER_SIZE : 0) +
+		(ipif_has_frames(ipif) ? INGRESS_ETHERNET_HEADER : 0);
+}
+
+/* Bytes that are left free, so that the IP header is at a multiple of 8. */
+static size_t padding(const struct ipif *ipif)
+{
+	return (8 - link_headers(ipif) % 8) % 8;
+}
+
+static ssize_t read_message(struct ipif *ipif, uint8_t *message)
+{
+	size_t size = ipif->reception.buffer.size - padding(ipif);
 	ssize_t n;
 
 	do {
-		n = read(ipif->fd, ipif->buffer, ipif->buffer_size);
+		n = read(ipif->fd, message, size);
 	} while (n < 0 && errno == EINTR);
 	return n;
+}
+
+/* Takes what is there. Returns false, with an errno or 0, if nothing will come any more. */
+static bool read_turn(struct ipif *ipif, int *error)
+{
+	bool is_single = ipif->n_single > 0;
+	size_t n_bytes = 0;
+	int i;
+
+	if (is_single)
+		ipif->n_single--;
+	for (i = 0; i < READS_PER_TURN && n_bytes < BYTES_PER_TURN && !ipif->error; i++) {
+		/* Another one each time: lwIP may have it. */
+		uint8_t *message = rx_buffer_bytes(&ipif->reception.buffer) + padding(ipif);
+		ssize_t n = read_message(ipif, message);
+
+		if (n > 0) {
+			take_read(ipif, message, (size_t)n);
+			n_bytes += (size_t)n;
+		}
+		if (n > 0 && is_single && !input_holds(&ipif->reception))
+			break;
+		if (n < 0 && ipif_is_busy(errno)) {
+			if (i == 1 && !is_single)
+				ipif->n_single = SINGLE_TURNS;
+			return true;
+		}
+		if (n == 0 || (n < 0 && ipif_is_fatal(errno))) {
+			*error = n < 0 ? errno : 0;
+			return false;
+		}
+	}
+	*error = ipif->error;
+	return !ipif->error;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct ipif *ipif = arg;
-	int i;
+	int error = 0;
+	bool goes_on = read_turn(ipif, &error);
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < READS_PER_TURN && !ipif->error; i++) {
-		ssize_t n = descriptor_read(ipif);
-
-		if (n > 0) {
-			take_read(ipif, (size_t)n);
-			continue;
-		}
-		if (n < 0 && ipif_is_busy(errno))
-			return;
-		if (n < 0 && !ipif_is_fatal(errno))
-			continue;
-		lose(ipif, n < 0 ? errno : 0);
-		return;
-	}
-	if (ipif->error)
-		lose(ipif, ipif->error);
+	input_flush(&ipif->netif, &ipif->reception);
+	/* What was sent meanwhile may have failed; then the loop comes here again. */
+	if (!goes_on)
+		lose(ipif, error);
 }
 
 void ipif_fail_later(struct ipif *ipif, int error)
@@ -332,16 +375,11 @@ static err_t netif_setup(struct netif *netif)
 /* For messages of the format that is set. */
 static int resize_buffers(struct ipif *ipif)
 {
-	size_t size = (size_t)ipif->params.mtu + INGRESS_ETHERNET_HEADER;
-	uint8_t *buffer;
+	size_t longest = ipif->params.format.has_offload_header ? UINT16_MAX : ipif->params.mtu;
 
-	if (ipif->params.format.has_offload_header)
-		size = VNET_HEADER_SIZE + INGRESS_ETHERNET_HEADER + UINT16_MAX;
-	buffer = realloc(ipif->buffer, size);
-	if (!buffer)
+	if (rx_buffer_resize(&ipif->reception.buffer,
+		    padding(ipif) + link_headers(ipif) + longest) != 0)
 		return -ENOMEM;
-	ipif->buffer = buffer;
-	ipif->buffer_size = size;
 	if (!ipif->params.format.has_offload_header)
 		tso_fini(&ipif->tso);
 	else if (!ipif->tso.message)
@@ -384,8 +422,7 @@ void ipif_fini(struct ipif *ipif)
 	loopback_forget(&ipif->netif);
 	netif_remove(&ipif->netif);
 	tso_fini(&ipif->tso);
-	free(ipif->buffer);
-	ipif->buffer = NULL;
+	input_reception_fini(&ipif->reception);
 }
 
 static void free_events(struct ipif *ipif)

@@ -6,6 +6,7 @@
 #define NETIF_IPIF_H
 
 #include "netif/ingress.h"
+#include "netif/input.h"
 #include "netif/tso.h"
 
 #include "lwip/netif.h"
@@ -87,8 +88,8 @@ struct ipif {
 	struct ipif_queued *first, **last; /* not taken by the descriptor yet */
 	size_t n_queued_bytes;
 	unsigned int n_queued;
-	uint8_t *buffer; /* one message */
-	size_t buffer_size;
+	struct input_reception reception;
+	unsigned int n_single; /* turns that are to read one message */
 };
 
 /*

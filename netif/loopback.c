@@ -17,6 +17,7 @@
 #include "netif/loopback.h"
 
 #include "netif/input.h"
+#include "netif/timers.h"
 
 #include "lwip/ip.h"
 #include "lwip/netif.h"
@@ -70,6 +71,7 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	timers_activity();
 	for (n = 0; loopback.first && n < PACKETS_PER_TURN; n++) {
 		struct loop_packet *packet = queue_pop();
 		struct netif *inp = packet->inp;

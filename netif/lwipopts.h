@@ -17,11 +17,14 @@
 #define LWIP_TIMERS	   1
 #define LWIP_TIMERS_CUSTOM 1
 
-/* ---- memory: malloc; limits are the daemon's ------------------------------- */
+/* ---- memory: heap.c; limits are the daemon's ------------------------------- */
 
-#define MEM_LIBC_MALLOC 1
-#define MEMP_MEM_MALLOC 1
-#define MEM_ALIGNMENT	8
+#define MEM_CUSTOM_ALLOCATOR 1
+#define MEM_CUSTOM_MALLOC    heap_alloc
+#define MEM_CUSTOM_CALLOC    calloc
+#define MEM_CUSTOM_FREE	     heap_free
+#define MEMP_MEM_MALLOC	     1
+#define MEM_ALIGNMENT	     8
 /* Pools do not exist; these only satisfy lwIP's consistency checks. */
 #define MEMP_NUM_PBUF		4096
 #define MEMP_NUM_RAW_PCB	4096
@@ -106,18 +109,19 @@
 #define TCP_MSS			   16344
 #define TCP_CALCULATE_EFF_SEND_MSS 1
 #define LWIP_WND_SCALE		   1
-#define TCP_RCV_SCALE		   4
-#define TCP_WND			   (512 * 1024)
-#define TCP_SND_BUF		   (512 * 1024)
-#define TCP_SND_QUEUELEN	   4096 /* pbufs */
-#define TCP_WND_UPDATE_THRESHOLD   (16 * 1024)
+/* A fast link's bandwidth-delay product, twice: 200 Mbit/s, 40 ms. It is no memory. */
+#define TCP_RCV_SCALE		 5
+#define TCP_WND			 (2000 * 1024)
+#define TCP_SND_BUF		 (512 * 1024)
+#define TCP_SND_QUEUELEN	 4096 /* pbufs */
+#define TCP_WND_UPDATE_THRESHOLD (16 * 1024)
 /* Unused without sockets; the default does not fit such an MSS. */
 #define TCP_SNDLOWAT 1
 /* Small writes gather in what one segment of 1500 bytes holds. */
 #define TCP_OVERSIZE		   1460
 #define TCP_QUEUE_OOSEQ		   1
 #define TCP_OOSEQ_MAX_BYTES	   TCP_WND
-#define TCP_OOSEQ_MAX_PBUFS	   1024
+#define TCP_OOSEQ_MAX_PBUFS	   2048
 #define LWIP_TCP_SACK_OUT	   1
 #define LWIP_TCP_MAX_SACK_NUM	   4
 #define LWIP_TCP_TIMESTAMPS	   0
@@ -147,7 +151,7 @@
 #define LWIP_HOOK_FILENAME "netif/hooks.h"
 #define LWIP_HOOK_TCP_ISN  isn_make
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) \
-	hook_tcp_in(pcb, hdr, p)
+	hook_tcp_in(pcb, hdr, opt1len, p)
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, opts) \
 	hook_tcp_out((struct tcp_pcb *)(pcb), hdr, opts)
 #define LWIP_HOOK_IP4_ROUTE_SRC route_ip4

@@ -19,6 +19,7 @@
 #include "netif/pmtu.h"
 #include "netif/reassembly.h"
 #include "netif/stack_private.h"
+#include "netif/tcp_front.h"
 #include "netif/timers.h"
 
 #include "lwip/init.h"
@@ -128,6 +129,7 @@ int stack_init(struct event_base *base)
 void stack_fini(void)
 {
 	loopback_fini();
+	tcp_front_fini();
 	reassembly_fini();
 	pmtu_fini();
 	timers_fini();

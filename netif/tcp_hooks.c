@@ -23,11 +23,20 @@ static bool is_joined(const struct tcp_pcb *pcb, const struct pbuf *data)
 	return pcb->state >= ESTABLISHED && pcb->state < TIME_WAIT && data->tot_len > pcb->mss;
 }
 
-err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *data)
+err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, u16_t n_options,
+	const struct pbuf *data)
 {
+	/* lwIP has both in host byte order by now. */
+	const struct tcp_header h = {
+		.flags = TCPH_FLAGS(header),
+		.ack = header->ackno,
+		.options = (const uint8_t *)(header + 1),
+		.n_options = n_options,
+	};
+
 	if (is_joined(pcb, data))
 		tcp_set_flags(pcb, TF_ACK_DELAY);
-	if (tcp_hooks && !tcp_hooks->segment_in(pcb, TCPH_FLAGS(header)))
+	if (tcp_hooks && !tcp_hooks->segment_in(pcb, &h))
 		return ERR_ABRT;
 	return ERR_OK;
 }

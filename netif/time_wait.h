@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /*
- * Looks at a packet that has passed the ingress stage whole, before lwIP does:
+ * Looks at a TCP packet that has passed the ingress stage whole, before lwIP does:
  * a SYN that opens a new connection between the same two ports ends the old
  * one's TIME-WAIT (RFC 1122 4.2.2.13).
  */

@@ -13,17 +13,28 @@
  * IDLE_NS: what only ages is aged by the seconds that went by. When no netif
  * is up it stops.
  *
+ * Memory that traffic has used is given back when it has been quiet for QUIET_NS.
+ *
+ * acks: ACK_DELAY_NS after lwIP has put off an acknowledgement. Its own tick lets a
+ * peer that waits for one with the rest of its request (Nagle) wait for 250 ms;
+ * this is what Linux' peers are used to (RFC 9293 3.8.6.3: less than 500 ms).
+ *
  * groups: every 100 ms while an IGMP or MLD group has a report pending.
  *
  * The TCP tick keeps its phase: it is set for multiples of 250 ms, not 250 ms
  * after the last one ended. If the process was stopped, missed TCP ticks are
  * not made up for: connections would all time out at once.
  *
+ * Both have timerfds (timerfd_create(2)). libevent's own timers go by a coarse clock,
+ * and would wake the process a few milliseconds early as often as not; made
+ * precise they cost a system call in every turn of the loop.
+ *
  * sys_timeout() and sys_untimeout() are there for lwIP modules that use them.
  */
 #include "netif/timers.h"
 
 #include "netif/dhcp_client.h"
+#include "netif/heap.h"
 #include "netif/stack.h"
 
 #include "lwip/etharp.h"
@@ -38,20 +49,25 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
-#define NS_PER_MS   UINT64_C(1000000)
-#define TCP_TICK_NS (TCP_TMR_INTERVAL * NS_PER_MS)
-#define SLOW_NS	    (1000 * NS_PER_MS)
-/*
- * libevent counts from when its turn began and in milliseconds, so an event can
- * come a little early; it is not worth another wake-up.
- */
+#define NS_PER_MS    UINT64_C(1000000)
+#define TCP_TICK_NS  (TCP_TMR_INTERVAL * NS_PER_MS)
+#define SLOW_NS	     (1000 * NS_PER_MS)
+#define ACK_DELAY_NS (40 * NS_PER_MS)
+/* What is due so soon is done with what is due: it is not worth another wake-up. */
 #define SLACK_NS (20 * NS_PER_MS)
 /* Longer than any sequence of solicitations and probes (RFC 4861 10). */
 #define QUIET_NS (20000 * NS_PER_MS)
 #define IDLE_NS	 (60000 * NS_PER_MS)
 /* What a process that was stopped for long makes up for, in seconds. */
 #define SLOW_CATCH_UP 120
+
+struct precise_timer {
+	int fd;
+	struct event *event; /* when it is over */
+};
 
 struct timeout {
 	struct timeout *next;
@@ -62,15 +78,20 @@ struct timeout {
 
 static struct {
 	struct event_base *base;
-	struct event *tick;
-	struct event *groups;
+	struct precise_timer tick;
+	struct precise_timer acks;
+	timers_acks_fn send_acks; /* NULL: not running */
+	struct precise_timer groups;
+	bool groups_running;
 	bool tcp_running;
 	uint64_t tcp_due_ns;
 	uint64_t slow_due_ns;
 	uint64_t active_until_ns;
 	bool slow_running; /* the tick is at most SLOW_NS away */
+	bool has_moved;	   /* something, since the last tick */
+	bool is_rested;	   /* nothing has, since the last rest */
 	struct timeout *timeouts;
-} timers;
+} timers = { .tick.fd = -1, .acks.fd = -1, .groups.fd = -1 };
 
 static void event_in(struct event *event, uint64_t delay_ns)
 {
@@ -85,6 +106,42 @@ static void event_in(struct event *event, uint64_t delay_ns)
 		t.tv_usec -= 1000000;
 	}
 	event_add(event, &t);
+}
+
+/* Also if it is running. */
+static void timer_start(const struct precise_timer *timer, uint64_t delay_ns)
+{
+	struct itimerspec t = {
+		.it_value.tv_sec = (time_t)(delay_ns / 1000000000),
+		.it_value.tv_nsec = (long)(delay_ns % 1000000000),
+	};
+
+	/* 0 would stop it. */
+	if (delay_ns == 0)
+		t.it_value.tv_nsec = 1;
+	timerfd_settime(timer->fd, 0, &t, NULL);
+}
+
+static int timer_init(struct precise_timer *timer, struct event_base *base, event_callback_fn fn)
+{
+	timer->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (timer->fd < 0)
+		return -errno;
+	/* Edge-triggered: it needs no read to be over once. */
+	timer->event = event_new(base, timer->fd, EV_READ | EV_ET | EV_PERSIST, fn, NULL);
+	if (!timer->event || event_add(timer->event, NULL) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void timer_fini(struct precise_timer *timer)
+{
+	if (timer->event)
+		event_free(timer->event);
+	if (timer->fd >= 0)
+		close(timer->fd);
+	timer->event = NULL;
+	timer->fd = -1;
 }
 
 static bool any_netif_up(void)
@@ -114,7 +171,7 @@ static void tick_arm(uint64_t now)
 		timers.slow_running = false;
 		return;
 	}
-	event_in(timers.tick, due > now ? due - now : 0);
+	timer_start(&timers.tick, due > now ? due - now : 0);
 }
 
 static void run_slow(uint64_t now)
@@ -142,6 +199,22 @@ static void run_tcp(uint64_t now)
 	timers.tcp_running = tcp_active_pcbs || tcp_tw_pcbs;
 }
 
+static void rest(uint64_t now)
+{
+	if (timers.is_rested || now < timers.active_until_ns)
+		return;
+	timers.is_rested = true;
+	heap_rest();
+}
+
+/* What has moved since the last tick counts as of now. */
+static void note_activity(uint64_t now)
+{
+	if (timers.has_moved)
+		timers.active_until_ns = now + QUIET_NS;
+	timers.has_moved = false;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	uint64_t now = stack_now_ns();
@@ -149,8 +222,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	note_activity(now);
 	run_tcp(now);
 	run_slow(now);
+	rest(now);
 	tick_arm(now);
 }
 
@@ -169,14 +244,37 @@ void tcp_timer_needed(void)
 
 void timers_activity(void)
 {
-	uint64_t now = stack_now_ns();
+	uint64_t now;
 
-	timers.active_until_ns = now + QUIET_NS;
+	timers.has_moved = true;
+	timers.is_rested = false;
+	/* The clock is not asked for each packet. */
 	if (timers.slow_running || !timers.base)
 		return;
+	now = stack_now_ns();
+	note_activity(now);
 	run_slow(now);
 	timers.slow_due_ns = now + SLOW_NS;
 	tick_arm(now);
+}
+
+static void on_acks(evutil_socket_t fd, short what, void *arg)
+{
+	timers_acks_fn send_acks = timers.send_acks;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	timers.send_acks = NULL;
+	send_acks();
+}
+
+void timers_ack_delayed(timers_acks_fn send_acks)
+{
+	if (timers.send_acks || !timers.base)
+		return;
+	timers.send_acks = send_acks;
+	timer_start(&timers.acks, ACK_DELAY_NS);
 }
 
 static bool group_pending(const struct netif *netif)
@@ -201,7 +299,8 @@ static void groups_arm(void)
 
 	NETIF_FOREACH(netif) {
 		if (group_pending(netif)) {
-			event_in(timers.groups, IGMP_TMR_INTERVAL * NS_PER_MS);
+			timer_start(&timers.groups, IGMP_TMR_INTERVAL * NS_PER_MS);
+			timers.groups_running = true;
 			return;
 		}
 	}
@@ -212,6 +311,7 @@ static void on_groups(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	timers.groups_running = false;
 	igmp_tmr();
 	mld6_tmr();
 	groups_arm();
@@ -219,7 +319,7 @@ static void on_groups(evutil_socket_t fd, short what, void *arg)
 
 void timers_groups_changed(void)
 {
-	if (timers.base && !event_pending(timers.groups, EV_TIMEOUT, NULL))
+	if (timers.base && !timers.groups_running)
 		groups_arm();
 }
 
@@ -286,11 +386,16 @@ void sys_untimeout(sys_timeout_handler handler, void *arg)
 
 int timers_init(struct event_base *base)
 {
-	timers.tick = evtimer_new(base, on_tick, NULL);
-	timers.groups = evtimer_new(base, on_groups, NULL);
-	if (!timers.tick || !timers.groups) {
+	int error;
+
+	error = timer_init(&timers.tick, base, on_tick);
+	if (error == 0)
+		error = timer_init(&timers.acks, base, on_acks);
+	if (error == 0)
+		error = timer_init(&timers.groups, base, on_groups);
+	if (error) {
 		timers_fini();
-		return -ENOMEM;
+		return error;
 	}
 	timers.base = base;
 	timers.slow_due_ns = stack_now_ns() + SLOW_NS;
@@ -301,14 +406,14 @@ void timers_fini(void)
 {
 	while (timers.timeouts)
 		timeout_remove(&timers.timeouts);
-	if (timers.tick)
-		event_free(timers.tick);
-	if (timers.groups)
-		event_free(timers.groups);
-	timers.tick = NULL;
-	timers.groups = NULL;
+	timer_fini(&timers.tick);
+	timer_fini(&timers.acks);
+	timers.send_acks = NULL;
+	timer_fini(&timers.groups);
+	timers.groups_running = false;
 	timers.base = NULL;
 	timers.tcp_running = false;
 	timers.slow_running = false;
+	timers.has_moved = false;
 	timers.active_until_ns = 0;
 }

@@ -17,6 +17,15 @@ void timers_fini(void);
  */
 void timers_activity(void);
 
+/* Sends the acknowledgements that nothing has taken along. */
+typedef void (*timers_acks_fn)(void);
+
+/*
+ * lwIP has put off an acknowledgement: calls @send_acks, from the loop, a short time
+ * after the first call since it was called last.
+ */
+void timers_ack_delayed(timers_acks_fn send_acks);
+
 /* IGMP or MLD may have a report pending. */
 void timers_groups_changed(void);
 

@@ -7,10 +7,17 @@
 #define NETIF_ARCH_CC_H
 
 #include "netif/checksum.h"
+#include "netif/heap.h"
 
 #include <endian.h>
 #include <stdint.h>
+#include <stdlib.h> /* heap.h: what it gives mixes with calloc */
 
+/* Else lwIP calls functions of its own for it. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define lwip_htons(x) ((uint16_t)__builtin_bswap16(x))
+#define lwip_htonl(x) ((uint32_t)__builtin_bswap32(x))
+#endif
 /* The system's htons and others stay what <arpa/inet.h> says. */
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS 1
 /* errno values come from <errno.h>. */

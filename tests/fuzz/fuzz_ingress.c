@@ -41,6 +41,7 @@ enum record_flag {
 	RECORD_ANSWER = 1 << 1,	  /* put our sequence number into its ACK field */
 	RECORD_TIMERS = 1 << 2,	  /* half a second passes afterwards */
 	RECORD_CHECKSUM = 1 << 3, /* make the IPv4 header's checksum right */
+	RECORD_HOLD = 1 << 4,	  /* it may be joined with the next that has this */
 };
 
 static const uint8_t mac[6] = { 0x52, 0x55, 0, 0, 0, 1 };
@@ -50,6 +51,7 @@ static struct fuzz {
 	struct tcp_pcb *listener;
 	struct udp_pcb *udp;
 	struct raw_pcb *raw;
+	struct input_reception reception;
 	uint32_t next_sequence; /* after our last TCP segment */
 } fuzz;
 
@@ -198,6 +200,7 @@ static void close_all(void)
 	udp_remove(fuzz.udp);
 	raw_remove(fuzz.raw);
 	reassembly_fini();
+	input_reception_fini(&fuzz.reception);
 	netif_set_down(&fuzz.netif);
 	netif_remove(&fuzz.netif);
 }
@@ -249,12 +252,28 @@ static void fix_answer(uint8_t *packet, size_t len)
 		memcpy(packet + header + 8, &ack, sizeof(ack));
 }
 
+static void take_held(const uint8_t *packet, size_t len)
+{
+	static const struct ingress_source verified = { .ours = is_ours, .is_verified = true };
+	struct rx_buffer *buffer = &fuzz.reception.buffer;
+
+	if (rx_buffer_resize(buffer, UINT16_MAX) != 0)
+		abort();
+	memcpy(rx_buffer_bytes(buffer), packet, len);
+	input_received(&fuzz.netif, &fuzz.reception, rx_buffer_bytes(buffer), len, &verified);
+}
+
 static void take_packet(uint8_t *packet, size_t len, uint8_t flags)
 {
 	if (flags & RECORD_ANSWER)
 		fix_answer(packet, len);
 	if (flags & RECORD_CHECKSUM)
 		fix_checksum(packet, len);
+	if (flags & RECORD_HOLD) {
+		take_held(packet, len);
+		return;
+	}
+	input_flush(&fuzz.netif, &fuzz.reception);
 	input_packet(&fuzz.netif, packet, len, &outside);
 }
 

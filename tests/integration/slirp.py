@@ -504,7 +504,7 @@ class Names(NamesCase):
             s, peer = self.connected()
             s.send(b"x")
             self.assertEqual(peer.recv(1), b"x")
-        self.assert_takes(0, others, within=2 * harness.time_scale())
+        self.assert_takes(0, others, within=2)
         for call in waiting:
             with self.assertRaises(usock.GaiError) as caught:
                 call.result(20)

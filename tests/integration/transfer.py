@@ -21,12 +21,16 @@ MB = 1000 * 1000
 BULK = 100 * MB
 PART = 25 * MB
 # What one connection may make the daemon hold: windows and buffers both ways
-# (lwipopts.h: 512 KiB each), lwIP's headers around them, the allocator's slack.
+# (lwipopts.h: 2000 and 512 KiB), lwIP's headers around them, the allocator's slack.
 MEMORY_A_STREAM_KIB = 8 * 1024
 
 # In a crowd packets are lost (a TUN's queue holds 500), FINs too: both ends
 # send them again, with time-outs that have grown with the crowd.
 TCP_S = 30
+
+# A datagram of every size there and back: a minute on two cores, more where
+# other tests run beside.
+SIZES_S = 240
 
 
 class Pairs(loads.LoadCase):
@@ -84,12 +88,6 @@ class Offload(Pairs):
 
     link_keys = {"offload": "yes"}
 
-    def messages(self):
-        """The kernel counts the messages of a TUN device: taken from us, given."""
-        with open("/proc/net/dev") as f:
-            words = next(line.split() for line in f if harness.Tun.DEVICE in line)
-        return int(words[2]), int(words[10])
-
     @staticmethod
     def is_segmenting():
         """Whether the kernel leaves it to the device to cut TCP segments."""
@@ -117,15 +115,18 @@ class Offload(Pairs):
         self.assertGreater(packets, 4 * messages)
 
     def test_sent_segments(self):
-        before = self.messages()[0]
+        before = harness.packets_of(harness.Tun.DEVICE)[0]
         packets = self.count("packets_sent", "bytes_sent", PART, 0)
-        self.check_joined(packets, self.messages()[0] - before)
+        self.check_joined(packets, harness.packets_of(harness.Tun.DEVICE)[0] - before)
 
     def test_received_segments(self):
-        before = self.messages()[1]
+        before = harness.packets_of(harness.Tun.DEVICE)[1]
         packets = self.count("packets_received", "bytes_received", 0, PART)
-        self.check_joined(packets, self.messages()[1] - before)
+        self.check_joined(packets, harness.packets_of(harness.Tun.DEVICE)[1] - before)
 
+    def test_queue_holds_as_much_in_single_packets(self):
+        is_joined = self.link_keys["offload"] == "yes"
+        self.assertEqual(harness.tx_queue_length(harness.Tun.DEVICE), 500 if is_joined else 4096)
 
     def test_device_that_stays_is_left_without(self):
         self.assertEqual(self.is_segmenting(), self.link_keys["offload"] == "yes")
@@ -330,7 +331,7 @@ class Crowds(loads.LoadCase):
         self.check_processes_at_once(kernel_clients=True)
 
 
-@deadline(60)
+@deadline(SIZES_S + 30)
 @both_families
 class Datagrams(loads.LoadCase):
     """UDP of every size, multicast, ICMP."""
@@ -343,9 +344,9 @@ class Datagrams(loads.LoadCase):
         mine, theirs, host = self.load, self.kernel_load, self.kernel
         if kernel_client:
             mine, theirs, host = self.kernel_load, self.load, self.stack
-        port = theirs("reflect", host=host).port()
+        port = theirs("reflect", host=host, deadline_s=SIZES_S).port()
         for first, last, step in ranges:
-            client = mine("datagrams", host=host, port=port, step=step,
+            client = mine("datagrams", host=host, port=port, step=step, deadline_s=SIZES_S,
                           **{"from": first, "to": last})
             self.assertEqual(client.wait(), [f"checked {(last - first) // step + 1}"])
 

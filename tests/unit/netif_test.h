@@ -20,12 +20,7 @@ static struct event_base *base;
 
 static inline void stack_setup(void)
 {
-	struct event_config *config = event_config_new();
-
-	/* As the daemon: without it libevent wakes a little early, twice. */
-	ck_assert_int_eq(event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER), 0);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
+	base = event_base_new();
 	ck_assert_ptr_nonnull(base);
 	ck_assert_int_eq(stack_init(base), 0);
 }
@@ -77,6 +72,12 @@ static inline void put16(uint8_t *at, unsigned int value)
 	at[1] = (uint8_t)value;
 }
 
+static inline void put32(uint8_t *p, uint32_t value)
+{
+	put16(p, value >> 16);
+	put16(p + 2, value & 0xffff);
+}
+
 /* An IPv4 packet; the addresses are dotted by bytes. Returns its length. */
 static inline size_t make_ip4(uint8_t *out, uint8_t protocol, const uint8_t src[4],
 	const uint8_t dst[4], const void *payload, size_t len)
@@ -100,6 +101,10 @@ static inline size_t make_echo4(uint8_t *out, const uint8_t src[4], const uint8_
 	put16(icmp + 2, internet_sum(icmp, sizeof(icmp), 0));
 	return make_ip4(out, 1, src, dst, icmp, sizeof(icmp));
 }
+
+/* Adds @test once for each row of @table, by _i. */
+#define LOOP(tc, test, table) \
+	tcase_add_loop_test(tc, test, 0, sizeof(table) / sizeof((table)[0]))
 
 /* For a suite of several cases; else see run_suite.h. */
 static inline int run_all(Suite *suite)

@@ -166,12 +166,6 @@ struct advert {
 	bool breaks_checksum;
 };
 
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value & 0xffff);
-}
-
 static void advertise(const struct advert *a)
 {
 	uint8_t icmp[128] = { 134 }, packet[256];

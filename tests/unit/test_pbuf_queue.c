@@ -88,6 +88,10 @@ START_TEST(queue_larger_than_a_chain_counts_all_bytes)
 		ck_assert_int_eq(pbuf_queue_push(&queue, counted_pbuf(1460, 1, &in)), 0);
 	ck_assert_uint_eq(queue.n_bytes, 146000);
 	take_counted(&queue, 146000, &out);
+	/* What is empty takes no memory, and can be used again. */
+	ck_assert_ptr_null(queue.ring);
+	ck_assert_int_eq(pbuf_queue_push(&queue, counted_pbuf(100, 1, &in)), 0);
+	take_counted(&queue, 50, &out);
 	pbuf_queue_clear(&queue);
 }
 END_TEST

@@ -96,6 +96,26 @@ START_TEST(bind_second_socket_conflicts_as_linux)
 }
 END_TEST
 
+/* The loop has not run in between. */
+START_TEST(closed_socket_has_no_port_any_more)
+{
+	uint8_t type = _i == 0 ? TABLE_TYPE_DATAGRAM : TABLE_TYPE_STREAM;
+	bool listens = _i == 2;
+	struct address local = address_of(LOOP4, 6007), any = address_of(ANY4, 6007);
+	struct test_socket first = fixture_socket(&f, type, ADDRESS_IPV4);
+	struct test_socket second = fixture_socket(&f, type, ADDRESS_IPV4);
+
+	ck_assert_int_eq(first.s->ops->bind(first.s, &local), 0);
+	if (listens)
+		ck_assert_int_eq(first.s->ops->listen(first.s, 1), 0);
+	ck_assert_int_eq(second.s->ops->bind(second.s, &any), -EADDRINUSE);
+	close(first.fd);
+	ck_assert_int_eq(second.s->ops->bind(second.s, &any), 0);
+	if (listens)
+		ck_assert_int_eq(second.s->ops->listen(second.s, 1), 0);
+}
+END_TEST
+
 START_TEST(bind_twice_is_invalid)
 {
 	struct test_socket t = fixture_socket(&f, TABLE_TYPE_STREAM, ADDRESS_IPV4);
@@ -211,6 +231,9 @@ START_TEST(second_listener_on_a_shared_port_is_refused)
 	ck_assert_int_eq(t[0].s->ops->listen(t[0].s, 1), 0);
 	socket_publish(t[0].s);
 	ck_assert_int_eq(t[1].s->ops->listen(t[1].s, 1), -EADDRINUSE);
+	/* Closed, which the loop has not seen yet. */
+	close(t[0].fd);
+	ck_assert_int_eq(t[1].s->ops->listen(t[1].s, 1), 0);
 }
 END_TEST
 
@@ -245,6 +268,27 @@ START_TEST(time_wait_keeps_the_port_for_its_user)
 }
 END_TEST
 
+START_TEST(ports_in_one_bucket_are_told_apart)
+{
+	const struct party party = { ANY4, false, false, 1000 };
+	struct port_table *table = &f.daemon.sockets->tcp_ports;
+	uint16_t first = 4000, second = first + PORTS_BUCKETS, third = second + PORTS_BUCKETS;
+	struct usock *middle;
+
+	ck_assert_int_eq(bind_party(&party, first), 0);
+	ck_assert_int_eq(bind_party(&party, second), 0);
+	ck_assert_int_eq(bind_party(&party, third), 0);
+	ck_assert_int_eq(bind_party(&party, first), -EADDRINUSE);
+	middle = ports_first(table, second);
+	ck_assert_uint_eq(middle->bound.port, second);
+	ports_release(middle);
+	ck_assert_ptr_null(ports_first(table, second));
+	ck_assert_uint_eq(ports_first(table, first)->bound.port, first);
+	ck_assert_uint_eq(ports_first(table, third)->bound.port, third);
+	ck_assert_int_eq(bind_party(&party, second), 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("ports");
@@ -253,7 +297,9 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, bind_second_socket_conflicts_as_linux, 0,
 		sizeof(pairs) / sizeof(pairs[0]));
+	tcase_add_loop_test(tc, closed_socket_has_no_port_any_more, 0, 3);
 	tcase_add_test(tc, bind_twice_is_invalid);
+	tcase_add_test(tc, ports_in_one_bucket_are_told_apart);
 	tcase_add_test(tc, bind_port_zero_picks_different_dynamic_ports);
 	tcase_add_test(tc, released_dynamic_port_rests);
 	tcase_add_test(tc, every_dynamic_port_is_given_before_none_is);

@@ -72,6 +72,96 @@ START_TEST(stream_both_ways_is_byte_exact)
 }
 END_TEST
 
+static const struct {
+	uint32_t rtt_us, retransmissions;
+	uint32_t segments;
+} first_windows[] = {
+	{ 0, 0, 10 },
+	{ 50000, 0, 10 },
+	{ 300000, 0, 3 },
+	{ 50000, 1, 3 },
+};
+
+START_TEST(first_window_is_ten_segments_on_a_quick_line)
+{
+	struct test_socket a, b;
+	struct tcp_socket *t;
+
+	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+	t = tcp_of(a.s);
+	t->srtt_us = first_windows[_i].rtt_us;
+	a.s->record.retransmissions = first_windows[_i].retransmissions;
+	/* Loopback's segments are larger than any line's. */
+	t->pcb->mss = 1460;
+	t->pcb->cwnd = 3 * 1460;
+	ck_assert_int_eq(send(a.fd, "x", 1, 0), 1);
+	fixture_settle(&f);
+	/* And one for the acknowledgement, RFC 5681 3.1. */
+	ck_assert_uint_le(t->pcb->cwnd, (first_windows[_i].segments + 1) * 1460);
+	ck_assert_uint_ge(t->pcb->cwnd, first_windows[_i].segments * 1460);
+	close(a.fd);
+	close(b.fd);
+}
+END_TEST
+
+static bool has_no_ack_queued(void *arg)
+{
+	struct test_socket *t = arg;
+
+	return !tcp_of(t->s)->is_ack_queued;
+}
+
+START_TEST(acknowledgement_put_off_is_sent)
+{
+	struct test_socket a, b;
+
+	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+	ck_assert_int_eq(send(a.fd, "x", 1, 0), 1);
+	fixture_settle(&f);
+	ck_assert(tcp_of(b.s)->is_ack_queued);
+	fixture_run_until(&f, has_no_ack_queued, &b);
+	ck_assert(!(tcp_of(b.s)->pcb->flags & TF_ACK_DELAY));
+	fixture_settle(&f);
+	ck_assert_uint_eq(fixture_record(&f, a.s->id).bytes_acked, 1);
+}
+END_TEST
+
+START_TEST(acknowledgement_put_off_of_a_dead_socket_is_forgotten)
+{
+	struct test_socket a, b, c, d;
+
+	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+	fixture_connected_pair(&f, ADDRESS_IPV4, &c, &d);
+	ck_assert_int_eq(send(a.fd, "x", 1, 0), 1);
+	ck_assert_int_eq(send(c.fd, "x", 1, 0), 1);
+	fixture_settle(&f);
+	ck_assert(tcp_of(b.s)->is_ack_queued);
+	socket_kill(b.s);
+	fixture_run_until(&f, has_no_ack_queued, &d);
+}
+END_TEST
+
+START_TEST(idle_connection_has_no_events_but_its_channels)
+{
+	static uint8_t bytes[4 << 20];
+	struct test_socket a, b;
+
+	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+	ck_assert_ptr_null(tcp_of(a.s)->deadline);
+	ck_assert_ptr_null(a.s->on_writable);
+	/* More than the other end's channel holds, whose client does not read. */
+	for (int i = 0; i < 10; i++) {
+		send(a.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		fixture_settle(&f);
+	}
+	ck_assert_ptr_nonnull(b.s->on_writable);
+	while (recv(b.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		fixture_settle(&f);
+	ck_assert_ptr_null(b.s->on_writable);
+	ck_assert_ptr_null(tcp_of(b.s)->received.ring);
+}
+END_TEST
+
 START_TEST(connect_pending_keeps_channel_unwritable)
 {
 	struct test_socket a = fixture_socket(&f, TABLE_TYPE_STREAM, ADDRESS_IPV4);
@@ -203,6 +293,23 @@ START_TEST(close_with_unread_data_resets_the_peer)
 }
 END_TEST
 
+START_TEST(reset_after_the_peers_end_is_a_broken_pipe)
+{
+	struct test_socket a, b;
+	char in[1];
+
+	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+	close(b.fd);
+	fixture_settle(&f);
+	ck_assert_int_eq(recv(a.fd, in, sizeof(in), MSG_DONTWAIT), 0);
+	ck_assert_int_eq(fixture_record(&f, a.s->id).state, TABLE_STATE_CLOSE_WAIT);
+	ck_assert_int_eq(send(a.fd, "x", 1, 0), 1);
+	fixture_settle(&f);
+	ck_assert_int_eq(fixture_record(&f, a.s->id).state, TABLE_STATE_CLOSED);
+	ck_assert_int_eq(fixture_record(&f, a.s->id).error, EPIPE);
+}
+END_TEST
+
 START_TEST(error_taken_ends_the_socket)
 {
 	struct test_socket a, b;
@@ -291,32 +398,128 @@ START_TEST(linger_zero_resets)
 }
 END_TEST
 
-START_TEST(slow_reader_holds_the_sender_back)
-{
-	static char block[65536];
-	struct test_socket a, b;
-	size_t sent = 0, got = 0;
-	ssize_t n;
+static char block[65536];
 
-	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+/* As much as can be sent to somebody who does not read: bytes. */
+static size_t send_all_that_fits(int fd)
+{
+	size_t sent = 0;
+
 	for (int i = 0; i < 2000; i++) {
-		n = send(a.fd, block, sizeof(block), MSG_DONTWAIT);
+		ssize_t n = send(fd, block, sizeof(block), MSG_DONTWAIT);
+
 		if (n > 0)
 			sent += (size_t)n;
 		fixture_settle(&f);
 		if (n < 0 && i > 100)
 			break;
 	}
-	ck_assert_uint_lt(sent, 8u << 20);
-	ck_assert_uint_le(account_used(f.account, RESOURCE_QUEUED), TCP_WND);
+	return sent;
+}
+
+static void read_all(int fd, size_t sent)
+{
+	size_t got = 0;
+
 	for (int i = 0; i < 100000 && got < sent; i++) {
-		n = recv(b.fd, block, sizeof(block), MSG_DONTWAIT);
+		ssize_t n = recv(fd, block, sizeof(block), MSG_DONTWAIT);
+
 		if (n > 0)
 			got += (size_t)n;
 		else
 			fixture_settle(&f);
 	}
 	ck_assert_uint_eq(got, sent);
+}
+
+START_TEST(slow_reader_holds_the_sender_back)
+{
+	struct test_socket a, b;
+	size_t sent;
+
+	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+	sent = send_all_that_fits(a.fd);
+	ck_assert_uint_lt(sent, 8u << 20);
+	ck_assert_uint_le(account_used(f.account, RESOURCE_QUEUED), TCP_WND);
+	read_all(b.fd, sent);
+}
+END_TEST
+
+/* A little more than tcp_stream.c keeps a channel large for. */
+#define WIDE_KEPT_US 110000
+
+static int channel_size(const struct test_socket *socket)
+{
+	int bytes = 0;
+	socklen_t len = sizeof(bytes);
+
+	ck_assert_int_eq(getsockopt(socket->s->channel, SOL_SOCKET, SO_SNDBUF, &bytes, &len), 0);
+	return bytes;
+}
+
+START_TEST(channel_of_a_client_that_reads_on_is_made_larger)
+{
+	struct test_socket a, b;
+	size_t sent;
+	int before;
+
+	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+	before = channel_size(&b);
+	sent = send_all_that_fits(a.fd);
+	ck_assert_int_eq(channel_size(&b), before);
+	read_all(b.fd, sent);
+	ck_assert_int_gt(channel_size(&b), before);
+	ck_assert_int_eq(channel_size(&a), before);
+}
+END_TEST
+
+static usp_SocketSetOption small_buffer = {
+	.option = usp_Option_OPTION_RECEIVE_BUFFER,
+	.value = 50000,
+};
+
+START_TEST(channel_whose_size_was_asked_for_keeps_it)
+{
+	struct test_socket a, b;
+
+	fixture_connected_pair(&f, ADDRESS_IPV4, &a, &b);
+	ck_assert_int_eq(socket_set_option(b.s, &small_buffer), 0);
+	read_all(b.fd, send_all_that_fits(a.fd));
+	ck_assert_int_eq(channel_size(&b), 2 * small_buffer.value);
+}
+END_TEST
+
+START_TEST(large_channels_are_those_that_have_much_to_deliver)
+{
+	struct test_socket a[WIDE_CHANNELS_MAX + 1], b[WIDE_CHANNELS_MAX + 1];
+	int i, before, narrow = -1, n_wide = 0;
+
+	for (i = 0; i < WIDE_CHANNELS_MAX + 1; i++)
+		fixture_connected_pair(&f, ADDRESS_IPV4, &a[i], &b[i]);
+	before = channel_size(&b[0]);
+	for (i = 0; i < WIDE_CHANNELS_MAX + 1; i++) {
+		/* Nobody loses a place that was just taken. */
+		usleep(WIDE_KEPT_US);
+		read_all(b[i].fd, send_all_that_fits(a[i].fd));
+	}
+	/* All had, in turn; the last has taken the place of one that was done. */
+	for (i = 0; i < WIDE_CHANNELS_MAX + 1; i++)
+		n_wide += channel_size(&b[i]) > before;
+	ck_assert_int_eq(n_wide, WIDE_CHANNELS_MAX);
+	ck_assert_int_gt(channel_size(&b[WIDE_CHANNELS_MAX]), before);
+	/* One that makes room then keeps a size that was asked for meanwhile. */
+	for (i = 0; i < WIDE_CHANNELS_MAX + 1; i++)
+		if (channel_size(&b[i]) > before)
+			ck_assert_int_eq(socket_set_option(b[i].s, &small_buffer), 0);
+		else
+			narrow = i;
+	usleep(WIDE_KEPT_US);
+	read_all(b[narrow].fd, send_all_that_fits(a[narrow].fd));
+	for (i = 0; i < WIDE_CHANNELS_MAX + 1; i++)
+		if (i == narrow)
+			ck_assert_int_gt(channel_size(&b[i]), before);
+		else
+			ck_assert_int_eq(channel_size(&b[i]), 2 * small_buffer.value);
 }
 END_TEST
 
@@ -334,7 +537,8 @@ START_TEST(listener_closed_resets_untaken_connections)
 	ck_assert_uint_eq(fixture_record(&f, l.s->id).receive_queue, 1);
 	close(l.fd);
 	fixture_run_until(&f, none_left, &one);
-	ck_assert_int_eq(fixture_record(&f, a.s->id).error, ECONNRESET);
+	/* The child's channel has ended before the listener's: FIN, then RST. */
+	ck_assert_int_eq(fixture_record(&f, a.s->id).error, EPIPE);
 }
 END_TEST
 
@@ -381,17 +585,26 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, stream_both_ways_is_byte_exact, 0, 2);
+	tcase_add_loop_test(tc, first_window_is_ten_segments_on_a_quick_line, 0,
+		sizeof(first_windows) / sizeof(first_windows[0]));
+	tcase_add_test(tc, acknowledgement_put_off_is_sent);
+	tcase_add_test(tc, acknowledgement_put_off_of_a_dead_socket_is_forgotten);
+	tcase_add_test(tc, idle_connection_has_no_events_but_its_channels);
 	tcase_add_test(tc, connect_pending_keeps_channel_unwritable);
 	tcase_add_loop_test(tc, connect_refused_sets_error_and_can_be_tried_again, 0, 2);
 	tcase_add_loop_test(tc, connect_bad_target_is_refused_at_once, 0, 4);
 	tcase_add_test(tc, connect_waiting_for_link_ends_at_its_deadline);
 	tcase_add_loop_test(tc, shutdown_write_is_a_half_close, 0, 2);
 	tcase_add_test(tc, close_with_unread_data_resets_the_peer);
+	tcase_add_test(tc, reset_after_the_peers_end_is_a_broken_pipe);
 	tcase_add_test(tc, error_taken_ends_the_socket);
 	tcase_add_test(tc, reset_with_unread_bytes_of_the_client_is_the_kernels_error);
 	tcase_add_test(tc, close_delivers_what_was_written);
 	tcase_add_test(tc, linger_zero_resets);
 	tcase_add_test(tc, slow_reader_holds_the_sender_back);
+	tcase_add_test(tc, channel_of_a_client_that_reads_on_is_made_larger);
+	tcase_add_test(tc, channel_whose_size_was_asked_for_keeps_it);
+	tcase_add_test(tc, large_channels_are_those_that_have_much_to_deliver);
 	tcase_add_test(tc, listener_closed_resets_untaken_connections);
 	tcase_add_test(tc, backlog_full_drops_syns_until_one_is_taken);
 	tcase_add_test(tc, listen_again_changes_the_backlog);

@@ -5,21 +5,14 @@
 #include "netif/tso.h"
 
 #include "netif/vnet_header.h"
-#include "tests/unit/netif_test.h"
+#include "tests/unit/segment_packet.h"
 
 #include "lwip/init.h"
 #include "lwip/pbuf.h"
 
 #include <linux/virtio_net.h>
 
-#define MSS	    1000
-#define PACKET_MAX  65535
-#define FLAGS_AT    13
-#define SEQUENCE_AT 4
-#define SUM_AT	    16
-
 static struct tso tso;
-static uint8_t packet[PACKET_MAX];
 
 static void setup(void)
 {
@@ -29,52 +22,6 @@ static void setup(void)
 static void teardown(void)
 {
 	tso_fini(&tso);
-}
-
-static size_t ip_header(bool is_4)
-{
-	return is_4 ? 20 : 40;
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-	put16(p, value >> 16);
-	put16(p + 2, value & 0xffff);
-}
-
-/* Makes a segment in packet[], as lwIP does it without checksums; its length. */
-static size_t make(bool is_4, uint32_t sequence, uint8_t flags, size_t len)
-{
-	size_t header = ip_header(is_4), total = header + 20 + len;
-	uint8_t *tcp = packet + header;
-
-	memset(packet, 0, header + 20);
-	if (is_4) {
-		packet[0] = 0x45;
-		put16(packet + 2, (unsigned int)total);
-		packet[8] = 64;
-		packet[9] = 6;
-		put32(packet + 12, 0x0a000001);
-		put32(packet + 16, 0x0a000002);
-		put16(packet + 10, internet_sum(packet, 20, 0));
-	} else {
-		packet[0] = 0x60;
-		put16(packet + 4, (unsigned int)(20 + len));
-		packet[6] = 6;
-		packet[7] = 64;
-		packet[8] = packet[24] = 0xfd;
-		packet[23] = 1;
-		packet[39] = 2;
-	}
-	put16(tcp, 4000);
-	put16(tcp + 2, 80);
-	put32(tcp + SEQUENCE_AT, sequence);
-	tcp[12] = 0x50;
-	tcp[FLAGS_AT] = flags;
-	put16(tcp + 14, 0xffff);
-	for (size_t i = 0; i < len; i++)
-		tcp[20 + i] = (uint8_t)(sequence + i);
-	return total;
 }
 
 static bool begin(size_t len)
@@ -182,35 +129,6 @@ START_TEST(tso_message_stays_below_64_kilobytes)
 }
 END_TEST
 
-/* A byte of the second segment is another. */
-static const struct {
-	const char *name;
-	size_t at; /* IPv4 */
-	uint8_t value;
-} differences[] = {
-	{ "type of service", 1, 4 },
-	{ "a fragment", 6, 0x20 },
-	{ "time to live", 8, 63 },
-	{ "protocol", 9, 17 },
-	{ "source", 15, 9 },
-	{ "destination", 19, 9 },
-	{ "source port", 20, 9 },
-	{ "destination port", 23, 9 },
-	{ "sequence", 27, 9 },
-	{ "acknowledgement", 31, 9 },
-	{ "header length", 32, 0x60 },
-	{ "FIN", 33, 0x11 },
-	{ "SYN", 33, 0x12 },
-	{ "RST", 33, 0x14 },
-	{ "URG", 33, 0x30 },
-	{ "CWR", 33, 0x90 },
-	{ "no ACK", 33, 0 },
-	{ "window", 34, 9 },
-	{ "checksum", 36, 9 },
-	{ "urgent pointer", 39, 9 },
-	{ "a length that is not the packet's", 3, 9 },
-};
-
 START_TEST(tso_other_segment_is_not_joined)
 {
 	size_t len;
@@ -222,6 +140,17 @@ START_TEST(tso_other_segment_is_not_joined)
 	ck_assert_uint_eq(tso.n_packets, 1);
 	/* Nothing has happened to the first one. */
 	ck_assert_uint_eq(sealed(40 + MSS).gso_type, VIRTIO_NET_HDR_GSO_NONE);
+}
+END_TEST
+
+START_TEST(tso_segment_with_a_checksum_is_not_joined)
+{
+	size_t len;
+
+	ck_assert(begin(make(true, 1, 0x10, MSS)));
+	len = make(true, 1 + MSS, 0x10, MSS);
+	packet[20 + SUM_AT] = 9;
+	ck_assert_int_eq(join(len, 40), TSO_OTHER);
 }
 END_TEST
 
@@ -291,9 +220,6 @@ START_TEST(tso_cleared_holds_nothing)
 }
 END_TEST
 
-#define LOOP(tc, test, table) \
-	tcase_add_loop_test(tc, test, 0, sizeof(table) / sizeof((table)[0]))
-
 int main(void)
 {
 	Suite *suite = suite_create("tso");
@@ -304,6 +230,7 @@ int main(void)
 	tcase_add_loop_test(tc, tso_consecutive_segments_become_one, 0, 2);
 	tcase_add_test(tc, tso_message_stays_below_64_kilobytes);
 	LOOP(tc, tso_other_segment_is_not_joined, differences);
+	tcase_add_test(tc, tso_segment_with_a_checksum_is_not_joined);
 	tcase_add_test(tc, tso_longer_or_scattered_segment_is_not_joined);
 	LOOP(tc, tso_first_packet_of_another_kind_goes_alone, firsts);
 	tcase_add_test(tc, tso_short_packets_are_not_read_past_their_end);

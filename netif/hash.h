@@ -3,8 +3,8 @@
  * uthash with a hash function of our own: its default one trips
  * -Wimplicit-fallthrough in every file that uses it.
  */
-#ifndef DAEMON_HASH_H
-#define DAEMON_HASH_H
+#ifndef NETIF_HASH_H
+#define NETIF_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>
