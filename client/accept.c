@@ -141,7 +141,7 @@ static int accept_any(int fd, struct sockaddr *address, socklen_t *len, int flag
 	struct holder listener;
 	struct accept_op op = { .listener = &listener };
 	struct waiting waiting = {
-		.fd = fd,
+		.holder = &listener,
 		.poll_fd = fd,
 		.events = POLLIN,
 		.deadline = *deadline,

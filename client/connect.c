@@ -93,7 +93,7 @@ static int give_up(struct holder *h)
 static int wait_connected(struct holder *h, const struct deadline *deadline)
 {
 	struct waiting waiting = {
-		.fd = h->fd,
+		.holder = h,
 		.poll_fd = h->fd,
 		.events = POLLOUT,
 		.deadline = *deadline,
@@ -189,19 +189,26 @@ static int wait_started(struct holder *h, const struct deadline *deadline)
 	return deadline_is_now(&resolved) ? -EINPROGRESS : wait_connected(h, &resolved);
 }
 
+/* Linux: a blocking connect waits for the one under way, as long as it may. */
+static int join(struct holder *h, const struct deadline *deadline)
+{
+	struct deadline resolved = *deadline;
+	int r = -EINPROGRESS;
+
+	deadline_resolve(&resolved, h->fd);
+	if (!deadline_is_now(&resolved))
+		r = wait_connected(h, &resolved);
+	return r == -EINPROGRESS ? -EALREADY : r;
+}
+
 static int connect_stream(struct holder *h, const struct target *target,
 	const struct deadline *deadline, bool may_join)
 {
 	bool ended = false;
 	int r = check_startable(h, &ended);
 
-	/* Linux: a blocking connect waits for the one under way. */
-	if (r == -EALREADY && may_join) {
-		struct deadline resolved = *deadline;
-
-		deadline_resolve(&resolved, h->fd);
-		return deadline_is_now(&resolved) ? r : wait_connected(h, &resolved);
-	}
+	if (r == -EALREADY && may_join)
+		return join(h, deadline);
 	/* An attempt whose error somebody has taken is over. */
 	if (ended && r == -ENOTCONN)
 		r = 0;

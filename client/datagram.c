@@ -203,7 +203,7 @@ static int wait_for_link(struct datagram_send *op)
 		!holder_waits_for_link(op->h))
 		return 0;
 	deadline_resolve(&op->params->deadline, op->h->fd);
-	return links_wait(&way, op->h->fd, &op->params->deadline);
+	return links_wait(&way, op->h, &op->params->deadline);
 }
 
 ssize_t datagram_send(struct holder *h, struct send_params *params)
@@ -213,7 +213,7 @@ ssize_t datagram_send(struct holder *h, struct send_params *params)
 		.params = params,
 		.header = { .kind = CHANNEL_DATA },
 	};
-	struct waiting waiting = { .fd = h->fd, .poll_fd = h->fd, .events = POLLOUT };
+	struct waiting waiting = { .holder = h, .poll_fd = h->fd, .events = POLLOUT };
 	size_t total = iov_total(params->iov, params->n_iov);
 	int r;
 
@@ -319,7 +319,7 @@ static ssize_t recv_attempt(void *arg)
 static ssize_t recv_waiting(struct datagram_recv *op)
 {
 	struct waiting waiting = {
-		.fd = op->h->fd,
+		.holder = op->h,
 		.poll_fd = op->h->fd,
 		.events = POLLIN,
 		.deadline = op->params->deadline,

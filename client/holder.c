@@ -24,6 +24,7 @@
 #include "client/holder.h"
 
 #include "client/deadline.h"
+#include "client/mapping.h"
 #include "client/settings.h"
 #include "proto/status.h"
 
@@ -92,11 +93,17 @@ bool holder_is_lost(struct holder *h)
 	return h->view == HOLDER_LOST;
 }
 
+/* Daemon and period of time in which it was last found to run. */
+static _Atomic uint64_t found;
+
+static uint64_t found_now(uint64_t instance)
+{
+	return instance + (uint64_t)(time_now_ns() / FOUND_NS);
+}
+
 bool holder_was_lost(struct holder *h)
 {
-	/* Daemon and period of time in which it was last found to run. */
-	static _Atomic uint64_t found;
-	uint64_t now = h->instance + (uint64_t)(time_now_ns() / FOUND_NS);
+	uint64_t now = found_now(h->instance);
 
 	if (h->view == HOLDER_SEEN && atomic_load(&found) == now)
 		return false;
@@ -105,6 +112,17 @@ bool holder_was_lost(struct holder *h)
 	if (h->view == HOLDER_SEEN)
 		atomic_store(&found, now);
 	return false;
+}
+
+int holder_known_state(uint64_t instance, socket_id id)
+{
+	struct table_glance glance;
+
+	if (atomic_load(&found) != found_now(instance))
+		return -ESTALE;
+	if (mapping_glance(instance, id, &glance) < 0 || glance.type != TABLE_TYPE_STREAM)
+		return -ESTALE;
+	return glance.state;
 }
 
 void holder_refresh(struct holder *h)

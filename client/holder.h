@@ -62,6 +62,13 @@ bool holder_is_lost(struct holder *h);
  */
 bool holder_was_lost(struct holder *h);
 
+/*
+ * The TCP state of a socket known by its numbers, for calls that must cost no
+ * system call at all: 0 or more, or -ESTALE if it cannot be told that way and the
+ * descriptor has to be looked at.
+ */
+int holder_known_state(uint64_t instance, socket_id id);
+
 static inline bool holder_is_stream(const struct holder *h)
 {
 	return h->type == TABLE_TYPE_STREAM;

@@ -195,17 +195,16 @@ static void public_link(struct usocket_link_info *out, const struct table_link *
 	public_modem(out, &record->modem);
 }
 
+int usocket_identify(int fd, struct usocket_identity *identity)
+{
+	return (int)posix_result(channel_identify(fd, &identity->daemon, &identity->id));
+}
+
 uint64_t usocket_id(int fd)
 {
-	uint64_t instance;
-	socket_id id;
-	int r = channel_identify(fd, &instance, &id);
+	struct usocket_identity identity;
 
-	if (r < 0) {
-		errno = -r;
-		return 0;
-	}
-	return id;
+	return usocket_identify(fd, &identity) < 0 ? 0 : identity.id;
 }
 
 static int socket_info(int fd, struct usocket_socket_info *out)
@@ -316,6 +315,13 @@ static int tcp_state(int fd)
 int usocket_getsocketsta(int fd)
 {
 	return (int)posix_result(tcp_state(fd));
+}
+
+int usocket_getsocketsta_of(int fd, const struct usocket_identity *identity)
+{
+	int state = holder_known_state(identity->daemon, identity->id);
+
+	return state < 0 ? usocket_getsocketsta(fd) : state;
 }
 
 int64_t usocket_getsendacksize(int fd)

@@ -196,17 +196,21 @@ static void close_channel(void *arg)
 	close(*(int *)arg);
 }
 
-int links_wait(const struct links_way *way, int fd, const struct deadline *deadline)
+int links_wait(const struct links_way *way, const struct holder *holder,
+	const struct deadline *deadline)
 {
 	struct session_call call = session_call_make(SESSION_ANY_INSTANCE,
 		usp_Request_watch_tag);
 	struct link_wait wait = { .way = way };
-	struct waiting waiting = { .fd = fd, .events = POLLIN, .deadline = *deadline };
+	struct waiting waiting = {
+		.holder = holder,
+		.events = POLLIN,
+		.deadline = *deadline,
+	};
 	ssize_t r;
 
 	if (links_reach(way))
 		return 0;
-	deadline_resolve(&waiting.deadline, fd);
 	if (deadline_is_now(&waiting.deadline)) {
 		r = session_open();
 		return r < 0 ? (int)r : waiting.deadline.error;
@@ -230,5 +234,5 @@ int usocket_wait_link(int timeout_ms)
 	/* What a daemon that was killed has left behind may still say "up". */
 	int r = session_open();
 
-	return (int)posix_result(r < 0 ? r : links_wait(&anywhere, -1, &deadline));
+	return (int)posix_result(r < 0 ? r : links_wait(&anywhere, NULL, &deadline));
 }

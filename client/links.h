@@ -7,6 +7,7 @@
 #define CLIENT_LINKS_H
 
 #include "client/deadline.h"
+#include "client/holder.h"
 #include "proto/address.h"
 
 #include <stdbool.h>
@@ -33,9 +34,10 @@ bool links_is_broadcast(const struct address *to);
 bool links_have_family(enum address_family family);
 
 /*
- * Waits until links_reach(@way). @fd is the descriptor whose close ends it, or
- * -1. Returns 0 or -errno, among them deadline->error.
+ * Waits until links_reach(@way). The close of @holder ends it; NULL: none. The
+ * deadline is resolved already. Returns 0 or -errno, among them deadline->error.
  */
-int links_wait(const struct links_way *way, int fd, const struct deadline *deadline);
+int links_wait(const struct links_way *way, const struct holder *holder,
+	const struct deadline *deadline);
 
 #endif

@@ -96,6 +96,15 @@ int mapping_find_socket(uint64_t instance, socket_id id, struct table_socket *ou
 	return r;
 }
 
+int mapping_glance(uint64_t instance, socket_id id, struct table_glance *out)
+{
+	const struct mapping *m = mapping_enter(instance);
+	int r = m ? table_glance(&m->table, id, out) : -ESTALE;
+
+	mapping_leave();
+	return r;
+}
+
 int mapping_read_socket(uint64_t instance, uint32_t index, struct table_socket *out)
 {
 	const struct mapping *m = mapping_enter(instance);

@@ -23,6 +23,7 @@ int mapping_replace(int fd, uint64_t instance);
  * @instance 0 any valid one will do.
  */
 int mapping_find_socket(uint64_t instance, socket_id id, struct table_socket *out);
+int mapping_glance(uint64_t instance, socket_id id, struct table_glance *out);
 int mapping_read_socket(uint64_t instance, uint32_t index, struct table_socket *out);
 int mapping_read_link(uint64_t instance, uint32_t index, struct table_link *out);
 int mapping_header(uint64_t instance, struct table_header *out);

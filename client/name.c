@@ -417,7 +417,6 @@ no_memory:
 static int wait_result(struct usocket_lookup *lookup, const struct deadline *deadline)
 {
 	struct waiting waiting = {
-		.fd = -1,
 		.poll_fd = lookup->channel,
 		.events = POLLIN,
 		.deadline = *deadline,

@@ -28,6 +28,9 @@
 #define DEFAULT_TTL	      64
 #define DEFAULT_MULTICAST_TTL 1
 
+/* For the largest datagram and what goes with it; the kernel doubles it. */
+#define DATAGRAM_LEAST_BUFFER (CHANNEL_DATAGRAM_MAX / 2 + 1024)
+
 struct option_row;
 
 struct option_set {
@@ -188,7 +191,10 @@ static int get_native(const struct option_get *get)
 		: 0;
 }
 
-/* While a connect is in progress the buffer must stay small. */
+/*
+ * While a connect is in progress the buffer must stay small. A channel takes no
+ * datagram that is larger than its buffer, UDP does.
+ */
 static int set_send_buffer(const struct option_set *set)
 {
 	int least, value, r = load_int(set, &value);
@@ -196,6 +202,8 @@ static int set_send_buffer(const struct option_set *set)
 	if (r < 0)
 		return r;
 	least = pending_least_buffer();
+	if (!holder_is_stream(set->h) && least < DATAGRAM_LEAST_BUFFER)
+		least = DATAGRAM_LEAST_BUFFER;
 	if (value < least)
 		value = least;
 	if (value > INT_MAX / 2)

@@ -17,6 +17,6 @@ struct holder;
 int option_store(void *to, socklen_t *len, const void *value, size_t size);
 
 /* tcp_info.c: TCP_INFO of a stream socket. */
-int option_get_tcp_info(const struct holder *h, void *value, socklen_t *len);
+int option_get_tcp_info(struct holder *h, void *value, socklen_t *len);
 
 #endif

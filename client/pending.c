@@ -4,8 +4,8 @@
  *
  * POLLOUT must mean "connected, or failed" while a TCP connect is under way.
  * So the channel's send buffer is made as small as the kernel allows and
- * filled with single bytes; the daemon counts and drops them when the connect
- * has ended, and the channel becomes writable. The buffer gets its size back
+ * filled; the daemon counts what is in it and drops it when the connect has
+ * ended, and the channel becomes writable. The buffer gets its size back
  * when this process learns of the end.
  *
  * The size is remembered in a small hash table by the socket's identity, which
@@ -30,8 +30,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Far more than fit into the smallest buffer (6), should it not be small. */
-#define FILLER_MAX 256
+/* More than fits into the smallest buffer (4480), so one write fills it. */
+#define FILLER_SIZE 16384
+/* Of writes; more than fills it (6 of a byte), should the buffer not be small. */
+#define FILLERS_MAX 64
 /* No kernel's smallest buffer is larger; saves looking closer. */
 #define SMALLEST_MAX 16384
 /* If the default cannot be learned: net.core.wmem_default of old. */
@@ -113,27 +115,35 @@ static void sweep(void)
 		table.sweep_at = SWEEP_AT;
 }
 
-static int remember(const struct holder *h, int bytes)
+static void insert(struct pending *p, const struct holder *h, int bytes)
 {
-	struct pending *p = malloc(sizeof(*p));
-	struct guard guard;
-
-	if (!p)
-		return -ENOBUFS;
 	p->instance = h->instance;
 	p->id = h->id;
 	p->bytes = bytes;
+	LIST_INSERT_HEAD(&bucket_of(h->id)->list, p, link);
+	atomic_fetch_add(&bucket_of(h->id)->n, 1);
+	if (++table.n >= table.sweep_at)
+		sweep();
+}
+
+static int remember(const struct holder *h, int bytes)
+{
+	struct pending *p;
+	struct guard guard;
+	int r = 0;
+
 	table_lock(&guard);
-	if (find(h)) {
-		free(p);
-	} else {
-		LIST_INSERT_HEAD(&bucket_of(h->id)->list, p, link);
-		atomic_fetch_add(&bucket_of(h->id)->n, 1);
-		if (++table.n >= table.sweep_at)
-			sweep();
+	p = find(h);
+	if (!p) {
+		/* Under the guard: a handler that connects must not find us in malloc(). */
+		p = malloc(sizeof(*p));
+		if (p)
+			insert(p, h, bytes);
+		else
+			r = -ENOBUFS;
 	}
 	table_unlock(&guard);
-	return 0;
+	return r;
 }
 
 static int buffer_get(int fd)
@@ -179,11 +189,20 @@ static int buffer_left(int fd)
 	return bytes <= smallest ? normal : 0;
 }
 
-static int fill(int fd)
+static int fill(const struct holder *h)
 {
-	for (int i = 0; i < FILLER_MAX; i++) {
-		if (send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	static const uint8_t filler[FILLER_SIZE];
+	/* A channel of datagrams takes none that is larger than its buffer. */
+	size_t size = holder_is_stream(h) ? sizeof(filler) : 1;
+
+	for (int i = 0; i < FILLERS_MAX; i++) {
+		ssize_t n = send(h->fd, filler, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0)
 			return errno == EAGAIN ? 0 : -errno;
+		/* A part only: there is no room for more. */
+		if ((size_t)n < size)
+			return 0;
 	}
 	return 0;
 }
@@ -196,7 +215,7 @@ int pending_start(const struct holder *h)
 	if (r == 0)
 		r = buffer_set(h->fd, 0);
 	if (r == 0)
-		r = fill(h->fd);
+		r = fill(h);
 	if (r < 0)
 		pending_finish(h);
 	return r;

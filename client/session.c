@@ -10,16 +10,19 @@
  * so nobody holds the session for longer than that, and never while waiting
  * for the network. While it is held, signals are blocked and cancellation is
  * off. A request travels on the queue, or on the rendezvous socket if it
- * carries a descriptor or there is no queue; a reply comes on either, and both
- * are waited for together, since a queue does not hang up when the daemon
- * dies. One request is under way at a time, so a reply with any other number
- * than the request's is a fault: the session is given up then, as it is when
- * the reply does not come in time, and no late reply can be taken for another
- * request's.
+ * carries a descriptor or there is no queue; a reply comes on either. A queue
+ * does not hang up when the daemon dies, so both are waited for together, save
+ * for the first moments where the reply can only come on the queue: that is one
+ * system call less for nearly all of them. (A queue waits by the time of day: if
+ * that is set back in these moments, and the daemon dies in them, too, the call
+ * waits for as long.) One request is under way at a time, so a reply with any
+ * other number than the request's is a fault: the session is given up then, as it
+ * is when the reply does not come in time, and no late reply can be taken for
+ * another request's.
  *
  * The descriptors live in a program that may close or replace them, so each
- * round trip first looks whether they are what they were. After fork() the
- * child closes its copies and opens a session of its own when it needs one; a
+ * round trip first looks whether those it uses are what they were. After fork()
+ * the child closes its copies and opens a session of its own when it needs one; a
  * child made past pthread_atfork() is found out by its pid.
  */
 #include "client/session.h"
@@ -47,6 +50,10 @@
 
 /* How long the daemon may take to answer, opening the session included. */
 #define ANSWER_MS 5000
+/* How long a reply is waited for on the queue alone; the daemon takes microseconds. */
+#define QUEUE_ALONE_MS 20
+/* One for a session that has died unnoticed, two for new ones. */
+#define TRIES 3
 /* How often a connect is tried again while the daemon's backlog is full. */
 #define BACKLOG_RETRY_MS 10
 
@@ -85,17 +92,39 @@ static void session_drop(struct session *s)
 	s->versions.in_use = 0;
 }
 
-static bool session_usable(const struct session *s)
+/* How a request and its reply travel. */
+enum route {
+	ROUTE_RENDEZVOUS,
+	ROUTE_QUEUE,	   /* both on the queues */
+	ROUTE_QUEUE_THERE, /* the reply, if it is good, on the rendezvous socket */
+};
+
+static enum route route_of(const struct session *s, const struct session_call *call)
+{
+	if (!s->has_queues || call->fd_out >= 0)
+		return ROUTE_RENDEZVOUS;
+	return call->wants_fd ? ROUTE_QUEUE_THERE : ROUTE_QUEUE;
+}
+
+static bool rendezvous_usable(const struct session *s)
 {
 	struct pollfd p = { .fd = s->rendezvous.fd };
 
+	return own_fd_intact(&s->rendezvous) && poll(&p, 1, 0) == 0;
+}
+
+static bool queues_usable(const struct session *s)
+{
+	return own_fd_intact(&s->requests) && own_fd_intact(&s->replies);
+}
+
+/* Whether what the route needs is there; a hang-up shows while a reply is awaited. */
+static bool session_usable(const struct session *s, enum route route)
+{
 	if (s->rendezvous.fd < 0 || s->pid != getpid())
 		return false;
-	if (!own_fd_intact(&s->rendezvous))
-		return false;
-	if (s->has_queues && (!own_fd_intact(&s->requests) || !own_fd_intact(&s->replies)))
-		return false;
-	return poll(&p, 1, 0) == 0;
+	return (route == ROUTE_QUEUE || rendezvous_usable(s)) &&
+		(route == ROUTE_RENDEZVOUS || queues_usable(s));
 }
 
 static int connect_path(const char *path, int64_t until_ns, int *out)
@@ -135,7 +164,7 @@ static int connect_daemon(int64_t until_ns, int *out)
 	return -ENODEV;
 }
 
-/* Waits for either of the two; 0, SESSION_LOST or -ETIMEDOUT. */
+/* Waits for what the reply may come on; 0, SESSION_LOST or -ETIMEDOUT. */
 static int wait_message(const struct session *s, int64_t until_ns, bool *on_queue)
 {
 	struct pollfd p[2] = {
@@ -158,7 +187,8 @@ static int wait_message(const struct session *s, int64_t until_ns, bool *on_queu
 	}
 }
 
-static int send_request(const struct session *s, const struct session_call *call)
+static int send_request(const struct session *s, const struct session_call *call,
+	enum route route)
 {
 	uint8_t bytes[PROTOCOL_MESSAGE_MAX];
 	int len = codec_encode_request(&call->request, bytes, sizeof(bytes));
@@ -166,7 +196,7 @@ static int send_request(const struct session *s, const struct session_call *call
 
 	if (len < 0)
 		return len;
-	if (s->has_queues && call->fd_out < 0)
+	if (route != ROUTE_RENDEZVOUS)
 		r = queue_send(s->requests.fd, bytes, (size_t)len);
 	else
 		r = fdpass_send(s->rendezvous.fd, bytes, (size_t)len, &call->fd_out,
@@ -174,18 +204,41 @@ static int send_request(const struct session *s, const struct session_call *call
 	return r < 0 ? SESSION_LOST : 0;
 }
 
-/* Reads one reply and its descriptors; closes those that come with a fault. */
-static int receive_reply(const struct session *s, bool on_queue, usp_Reply *reply,
-	int *fds, size_t *n_fds)
+/* Of a reply on the queue; -EAGAIN after @wait_ms, else as queue_receive(). */
+static ssize_t receive_on_queue(const struct session *s, uint8_t *bytes, size_t *n_fds, int wait_ms)
+{
+	ssize_t n = queue_receive(s->replies.fd, bytes, PROTOCOL_MESSAGE_MAX, wait_ms);
+
+	/* Signals are blocked; if a system wakes it all the same, it is waited on. */
+	if (n == -EINTR)
+		n = -EAGAIN;
+	if (n != -EAGAIN)
+		*n_fds = 0;
+	return n;
+}
+
+/* Waits for a reply, reads it and its descriptors; closes those that come with a fault. */
+static int receive_reply(const struct session *s, enum route route, int64_t until_ns,
+	usp_Reply *reply, int *fds, size_t *n_fds)
 {
 	uint8_t bytes[PROTOCOL_MESSAGE_MAX];
-	ssize_t n;
+	ssize_t n = -EAGAIN;
 
-	if (on_queue) {
-		*n_fds = 0;
-		n = queue_receive(s->replies.fd, bytes, sizeof(bytes));
-	} else {
-		n = fdpass_recv(s->rendezvous.fd, bytes, sizeof(bytes), fds, n_fds, MSG_DONTWAIT);
+	if (route == ROUTE_QUEUE) {
+		n = receive_on_queue(s, bytes, n_fds, QUEUE_ALONE_MS);
+		/* Only now does the route need it. */
+		if (n == -EAGAIN && !own_fd_intact(&s->rendezvous))
+			return SESSION_LOST;
+	}
+	if (n == -EAGAIN) {
+		bool on_queue;
+		int r = wait_message(s, until_ns, &on_queue);
+
+		if (r != 0)
+			return r;
+		n = on_queue ? receive_on_queue(s, bytes, n_fds, 0)
+			     : fdpass_recv(s->rendezvous.fd, bytes, sizeof(bytes), fds, n_fds,
+				       MSG_DONTWAIT);
 	}
 	if (n == -EPROTO)
 		return -EMFILE;
@@ -202,15 +255,13 @@ static int receive_reply(const struct session *s, bool on_queue, usp_Reply *repl
 static int round_trip(struct session *s, struct session_call *call, int64_t until_ns,
 	int *fds, size_t *n_fds)
 {
-	bool on_queue = false;
+	enum route route = route_of(s, call);
 	int r;
 
 	call->request.sequence = ++s->sequence;
-	r = send_request(s, call);
+	r = send_request(s, call, route);
 	if (r == 0)
-		r = wait_message(s, until_ns, &on_queue);
-	if (r == 0)
-		r = receive_reply(s, on_queue, &call->reply, fds, n_fds);
+		r = receive_reply(s, route, until_ns, &call->reply, fds, n_fds);
 	if (r != 0)
 		*n_fds = 0;
 	return r;
@@ -282,12 +333,12 @@ static int session_hello(struct session *s, int64_t until_ns)
 }
 
 /* Makes sure of a session; called with the lock held. */
-static int session_ensure(struct session *s, int64_t until_ns)
+static int session_ensure(struct session *s, enum route route, int64_t until_ns)
 {
 	int fd = -1;
 	int r;
 
-	if (session_usable(s))
+	if (session_usable(s, route))
 		return 0;
 	session_drop(s);
 	r = connect_daemon(until_ns, &fd);
@@ -316,9 +367,10 @@ static void session_unlock(const struct guard *guard)
 	guard_leave(guard);
 }
 
-static int session_ensure_instance(struct session *s, uint64_t instance, int64_t until_ns)
+static int session_ensure_instance(struct session *s, enum route route, uint64_t instance,
+	int64_t until_ns)
 {
-	int r = session_ensure(s, until_ns);
+	int r = session_ensure(s, route, until_ns);
 
 	if (instance == SESSION_ANY_INSTANCE)
 		return r;
@@ -335,8 +387,8 @@ static int call_locked(struct session *s, struct session_call *call)
 	size_t n_fds = 1;
 	int r = SESSION_LOST;
 
-	for (int tries = 0; tries < 2 && r == SESSION_LOST; tries++) {
-		r = session_ensure_instance(s, call->instance, until_ns);
+	for (int tries = 0; tries < TRIES && r == SESSION_LOST; tries++) {
+		r = session_ensure_instance(s, route_of(s, call), call->instance, until_ns);
 		if (r < 0)
 			return r;
 		n_fds = 1;
@@ -419,7 +471,7 @@ int session_open(void)
 	int r;
 
 	session_lock(&guard);
-	r = session_ensure(&session, time_after_ms(ANSWER_MS));
+	r = session_ensure(&session, ROUTE_RENDEZVOUS, time_after_ms(ANSWER_MS));
 	session_unlock(&guard);
 	return r;
 }
@@ -430,7 +482,8 @@ static int session_open_instance(uint64_t instance)
 	int r;
 
 	session_lock(&guard);
-	r = session_ensure_instance(&session, instance, time_after_ms(ANSWER_MS));
+	r = session_ensure_instance(&session, ROUTE_RENDEZVOUS, instance,
+		time_after_ms(ANSWER_MS));
 	session_unlock(&guard);
 	return r;
 }

@@ -36,13 +36,15 @@ static uint8_t linux_state(uint8_t state)
 	return state < TABLE_STATE_COUNT ? linux_states[state] : linux_states[TABLE_STATE_CLOSED];
 }
 
-int option_get_tcp_info(const struct holder *h, void *value, socklen_t *len)
+int option_get_tcp_info(struct holder *h, void *value, socklen_t *len)
 {
 	const struct table_socket *record = &h->record;
 	struct tcp_info info = { .tcpi_state = linux_state(record->state) };
 
 	if (h->view == HOLDER_BLIND)
 		return h->error;
+	if (holder_was_lost(h))
+		info.tcpi_state = linux_state(TABLE_STATE_CLOSED);
 	if (record->state == TABLE_STATE_LISTEN) {
 		/* As Linux: the accept queue and its limit. */
 		info.tcpi_unacked = record->receive_queue;

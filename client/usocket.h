@@ -113,7 +113,7 @@ int usocket_listen(int fd, int backlog);
  * Errors: ECONNREFUSED (RST in answer to SYN), ETIMEDOUT (no answer; the
  * daemon's limit, default 75 s), EHOSTUNREACH (no link is up; see
  * usocket_set_wait_link()), EISCONN (connected or listening), EALREADY
- * (non-blocking, under way), EINVAL (port 0), EAFNOSUPPORT, EACCES (policy),
+ * (under way, also when SO_SNDTIMEO is over again), EINVAL (port 0), EAFNOSUPPORT, EACCES (policy),
  * EADDRNOTAVAIL (no local port free). A socket whose connect failed can be
  * connected again.
  */
@@ -162,10 +162,10 @@ int usocket_shutdown(int fd, int how);
  * Errors: EAGAIN (non-blocking, or SO_SNDTIMEO over), ENOTCONN (TCP never
  * connected), EDESTADDRREQ (no destination), ECONNRESET, ETIMEDOUT,
  * ECONNABORTED, ECONNREFUSED (connected UDP: port unreachable), each once, then
- * EPIPE (with SIGPIPE unless MSG_NOSIGNAL or not TCP), EHOSTUNREACH (no link is
- * up; but see usocket_set_wait_link()), EACCES (broadcast without
- * SO_BROADCAST), EMSGSIZE (more than 65507 bytes; 65487 over IPv6), EINVAL (port 0),
- * EAFNOSUPPORT, EINTR.
+ * EPIPE (with SIGPIPE unless MSG_NOSIGNAL or not TCP; also of a reset that comes
+ * after the peer's end), EHOSTUNREACH (no link is up; but see
+ * usocket_set_wait_link()), EACCES (broadcast without SO_BROADCAST), EMSGSIZE
+ * (more than 65507 bytes; 65487 over IPv6), EINVAL (port 0), EAFNOSUPPORT, EINTR.
  */
 ssize_t usocket_send(int fd, const void *data, size_t len, int flags);
 ssize_t usocket_sendto(int fd, const void *data, size_t len, int flags,
@@ -416,6 +416,15 @@ int usocket_wait_link_default(void);
  */
 uint64_t usocket_id(int fd);
 
+/* The same, unique in all daemons' lives. Nobody's: all zero. */
+struct usocket_identity {
+	uint64_t daemon; /* of this run of it */
+	uint64_t id;	 /* as usocket_id() */
+};
+
+/* -1: EBADF, or ENOTSOCK if @fd is no usocket; @identity is undefined then. */
+int usocket_identify(int fd, struct usocket_identity *identity);
+
 /*
  * Quectel's getsocketsta(): the TCP state by number. 0 CLOSED, 1 LISTEN,
  * 2 SYN_SENT, 3 SYN_RCVD, 4 ESTABLISHED, 5 FIN_WAIT_1, 6 FIN_WAIT_2,
@@ -423,6 +432,13 @@ uint64_t usocket_id(int fd);
  * closed descriptor, UDP or raw. 0 also if the daemon has ended.
  */
 int usocket_getsocketsta(int fd);
+
+/*
+ * The same for programs that ask often and keep the socket's identity with its
+ * descriptor: read from memory, without asking the kernel whose @fd is. While the
+ * daemon has that socket, it is that socket's state, whatever @fd is.
+ */
+int usocket_getsocketsta_of(int fd, const struct usocket_identity *identity);
 
 /*
  * Bytes of this connection's data that the peer has acknowledged so far.

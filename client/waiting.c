@@ -3,25 +3,39 @@
  * Theory of operation
  *
  * Most calls succeed at once and never get past the first attempt. One that
- * must wait enters itself into a list, with a waker: a datagram socket that is
- * connected to itself, which it polls beside its descriptor. usocket_close()
- * marks all entries of its number, sends to their wakers, and waits until they
- * have left the list before it closes, so no attempt ever runs on a number
- * that has been given to somebody else meanwhile. shutdown(2) would wake them
- * too, but also end the socket for other processes that hold it.
+ * must wait enters a waiter into a list, with a datagram socket that is connected
+ * to itself, which it polls beside its descriptor. usocket_close() marks all
+ * waiters of its number, sends to their sockets, and waits until they have left
+ * the list before it closes, so no attempt ever runs on a number that has been
+ * given to somebody else meanwhile. A close before the waiter was listed woke
+ * nobody, so a call looks once, when it is listed, whether the number is still its
+ * socket's. shutdown(2) would wake them too, but also end
+ * the socket for other processes that hold it.
  *
- * Wakers are pooled: there are as many as calls ever waited at the same time.
+ * The only thread of a process needs none: nobody else is there to close anything. A
+ * signal handler of its own may, so after one it looks whether the number is still
+ * its socket's.
+ *
+ * Waiters are pooled: there are as many as calls ever waited at the same time.
  * An eventfd would do as well, if it could be told from other eventfds when a
  * program has closed ours and got its number again (own_fd.c).
  *
- * Cancellation takes the entry out by a cleanup handler. fork() leaves the
- * child only the entries of the thread that called it.
+ * Cancellation takes the waiter out by a cleanup handler. A signal handler that
+ * jumps out of the call (siglongjmp, programs' old way to give a call a time-out)
+ * leaves it behind. So nothing of it is on the stack, and a thread that waits
+ * anew takes back its own waiters from calls that were deeper in the stack than
+ * it is now: they cannot be going on. Those on another stack are left alone. What
+ * returns to a call whose waiter was taken back all the same, as a program with
+ * stacks of its own may do, finds another turn in it and goes without.
+ *
+ * fork() leaves the child only the waiters of the thread that called it.
  */
 #include "client/waiting.h"
 
 #include "client/guard.h"
 #include "client/interrupts.h"
 #include "client/own_fd.h"
+#include "client/threads.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -46,26 +60,32 @@
 /* How often a call that could get no waker looks whether it was closed. */
 #define BLIND_MS 100
 
-struct waker {
-	struct own_fd socket;
-	struct waker *next; /* of the idle ones */
-};
-
-/* On the stack of the waiting call; the list's until it leaves. */
 struct waiter {
 	LIST_ENTRY(waiter) link;
 	int fd;
 	pthread_t thread;
-	atomic_bool ended;   /* by waiting_end() */
-	struct waker *waker; /* NULL: could not be had */
+	const char *frame;     /* where in the stack the call is */
+	_Atomic uint64_t turn; /* which call's it is; 0: nobody's */
+	atomic_bool ended;     /* by waiting_end() */
+	struct own_fd waker;   /* none if it could not be had */
 };
+
+/* A call's waiter, as long as its turn is the same. */
+struct entry {
+	struct waiter *waiter; /* NULL: could not be had, or is alone */
+	uint64_t turn;
+	bool is_alone; /* the process's only thread makes the call */
+};
+
+LIST_HEAD(waiters, waiter);
 
 static struct {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t left;  /* an ended one has left */
-	LIST_HEAD(, waiter) waiters;
-	struct waker *idle;
-	atomic_uint n_waiters; /* readable without the lock */
+	struct waiters waiting;
+	struct waiters idle;
+	uint64_t n_turns;
+	atomic_uint n_waiting; /* readable without the lock */
 } registry = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void registry_lock(struct guard *guard)
@@ -78,12 +98,6 @@ static void registry_unlock(const struct guard *guard)
 {
 	pthread_mutex_unlock(&registry.lock);
 	guard_leave(guard);
-}
-
-static void waker_free(struct waker *waker)
-{
-	own_fd_close(&waker->socket);
-	free(waker);
 }
 
 /* A datagram socket whose peer is itself: nobody else can send to it. */
@@ -104,71 +118,115 @@ static int open_self(void)
 	return -EIO;
 }
 
-static struct waker *waker_new(void)
+static void open_waker(struct own_fd *waker)
 {
-	struct waker *waker = calloc(1, sizeof(*waker));
-	int fd = waker ? open_self() : -1;
+	int fd;
 
-	if (fd >= 0 && own_fd_adopt(&waker->socket, fd) == 0)
-		return waker;
-	free(waker);
-	return NULL;
+	if (own_fd_intact(waker))
+		return;
+	own_fd_close(waker);
+	fd = open_self();
+	if (fd >= 0)
+		own_fd_adopt(waker, fd);
 }
 
-static struct waker *waker_get(void)
+static struct waiter *waiter_get(void)
 {
-	struct waker *waker;
+	struct waiter *waiter = LIST_FIRST(&registry.idle);
 
-	while ((waker = registry.idle) != NULL) {
-		registry.idle = waker->next;
-		if (own_fd_intact(&waker->socket))
-			return waker;
-		waker_free(waker);
+	if (waiter) {
+		LIST_REMOVE(waiter, link);
+	} else {
+		waiter = calloc(1, sizeof(*waiter));
+		if (!waiter)
+			return NULL;
+		waiter->waker.fd = -1;
 	}
-	return waker_new();
+	open_waker(&waiter->waker);
+	return waiter;
 }
 
-static void waker_put(struct waker *waker, bool woken)
+/* Takes it out of those that wait. */
+static void waiter_put(struct waiter *waiter)
 {
 	char byte;
 
-	if (!waker)
-		return;
-	if (!own_fd_intact(&waker->socket)) {
-		waker_free(waker);
-		return;
+	LIST_REMOVE(waiter, link);
+	atomic_fetch_sub(&registry.n_waiting, 1);
+	if (waiter->ended) {
+		pthread_cond_broadcast(&registry.left);
+		while (own_fd_intact(&waiter->waker) &&
+			recv(waiter->waker.fd, &byte, sizeof(byte), MSG_DONTWAIT) > 0)
+			;
 	}
-	while (woken && recv(waker->socket.fd, &byte, sizeof(byte), MSG_DONTWAIT) > 0)
-		;
-	waker->next = registry.idle;
-	registry.idle = waker;
+	waiter->turn = 0;
+	LIST_INSERT_HEAD(&registry.idle, waiter, link);
 }
 
-static void waiter_enter(struct waiter *waiter, int fd)
+static bool is_on_signal_stack(void)
 {
+	stack_t stack;
+
+	return sigaltstack(NULL, &stack) < 0 || stack.ss_flags & SS_ONSTACK;
+}
+
+/* What this thread has jumped out of. */
+static void put_abandoned(const char *frame)
+{
+	struct waiter *waiter, *next;
+
+	for (waiter = LIST_FIRST(&registry.waiting); waiter; waiter = next) {
+		next = LIST_NEXT(waiter, link);
+		if (pthread_equal(waiter->thread, pthread_self()) && waiter->frame <= frame &&
+			!is_on_signal_stack())
+			waiter_put(waiter);
+	}
+}
+
+/* The number by which usocket_close() finds the wait. */
+static int number_of(const struct waiting *w)
+{
+	return w->holder ? w->holder->fd : -1;
+}
+
+static void entry_begin(struct entry *entry, int fd)
+{
+	const char *frame = __builtin_frame_address(0);
+	struct waiter *waiter;
 	struct guard guard;
 
-	waiter->fd = fd;
-	waiter->thread = pthread_self();
-	atomic_init(&waiter->ended, false);
+	*entry = (struct entry){ .waiter = NULL };
 	registry_lock(&guard);
-	waiter->waker = waker_get();
-	LIST_INSERT_HEAD(&registry.waiters, waiter, link);
-	atomic_fetch_add(&registry.n_waiters, 1);
+	put_abandoned(frame);
+	waiter = waiter_get();
+	if (waiter) {
+		waiter->fd = fd;
+		waiter->thread = pthread_self();
+		waiter->frame = frame;
+		waiter->turn = ++registry.n_turns;
+		atomic_init(&waiter->ended, false);
+		LIST_INSERT_HEAD(&registry.waiting, waiter, link);
+		atomic_fetch_add(&registry.n_waiting, 1);
+		*entry = (struct entry){ .waiter = waiter, .turn = waiter->turn };
+	}
 	registry_unlock(&guard);
 }
 
-static void waiter_leave(void *arg)
+/* NULL: the call has none (any more). */
+static struct waiter *waiter_of(const struct entry *entry)
 {
-	struct waiter *waiter = arg;
+	return entry->waiter && entry->waiter->turn == entry->turn ? entry->waiter : NULL;
+}
+
+static void entry_end(void *arg)
+{
+	struct waiter *waiter;
 	struct guard guard;
 
 	registry_lock(&guard);
-	LIST_REMOVE(waiter, link);
-	atomic_fetch_sub(&registry.n_waiters, 1);
-	waker_put(waiter->waker, waiter->ended);
-	if (waiter->ended)
-		pthread_cond_broadcast(&registry.left);
+	waiter = waiter_of(arg);
+	if (waiter)
+		waiter_put(waiter);
 	registry_unlock(&guard);
 }
 
@@ -206,39 +264,55 @@ static int interrupted(const struct waiting *w)
 	return -EINTR;
 }
 
+static bool is_closed(const struct waiting *w)
+{
+	return w->holder && holder_is_closed(w->holder);
+}
+
+/* What a wait that a signal handler interrupted ends with; 0: it goes on. */
+static int interrupted_entry(const struct entry *entry, const struct waiting *w)
+{
+	if (!waiter_of(entry) && is_closed(w))
+		return -EBADF;
+	return interrupted(w);
+}
+
 /*
  * Returns 0 when it is worth another attempt. The time counts also for calls
  * that get on with their work without ever having to wait.
  */
-static int waiter_poll(const struct waiter *waiter, const struct waiting *w, bool idle)
+static int entry_poll(const struct entry *entry, const struct waiting *w, bool idle)
 {
+	const struct waiter *waiter = waiter_of(entry);
 	struct pollfd p[2] = {
 		{ .fd = idle ? -1 : w->poll_fd, .events = w->events },
-		{ .fd = waiter->waker ? waiter->waker->socket.fd : -1, .events = POLLIN },
+		{ .fd = waiter ? waiter->waker.fd : -1, .events = POLLIN },
 	};
 	int left_ms = time_left_ms(w->deadline.until_ns);
-	int slice_ms = idle ? IDLE_MS : waiter->waker ? -1
-						      : BLIND_MS;
+	int slice_ms = idle ? IDLE_MS : p[1].fd >= 0 || entry->is_alone ? -1
+									: BLIND_MS;
 	bool sliced = slice_ms >= 0 && (left_ms < 0 || slice_ms < left_ms);
 	int n = left_ms == 0 ? 0 : interrupts_poll(p, 2, sliced ? slice_ms : left_ms);
 
-	if (atomic_load(&waiter->ended) || p[0].revents & POLLNVAL)
+	if ((waiter_of(entry) && atomic_load(&waiter->ended)) || p[0].revents & POLLNVAL)
 		return -EBADF;
 	if (n < 0)
-		return errno == EINTR ? interrupted(w) : -ENOMEM;
+		return errno == EINTR ? interrupted_entry(entry, w) : -ENOMEM;
 	return n == 0 && !sliced ? w->deadline.error : 0;
 }
 
-static ssize_t waiter_run(struct waiter *waiter, const struct waiting *w, attempt_fn attempt,
-	void *arg)
+static ssize_t entry_run(const struct entry *entry, const struct waiting *w,
+	attempt_fn attempt, void *arg)
 {
 	unsigned int n_turns = 0;
 	ssize_t r;
 
+	if (!entry->is_alone && is_closed(w))
+		return -EBADF;
 	do {
 		int64_t start_ns = time_now_ns();
 
-		r = waiter_poll(waiter, w, n_turns >= IDLE_TURNS);
+		r = entry_poll(entry, w, n_turns >= IDLE_TURNS);
 		if (r < 0)
 			return r;
 		n_turns = time_now_ns() - start_ns < AT_ONCE_NS ? n_turns + 1 : 0;
@@ -251,17 +325,21 @@ static ssize_t waiter_run(struct waiter *waiter, const struct waiting *w, attemp
 
 ssize_t waiting_run(struct waiting *w, attempt_fn attempt, void *arg)
 {
-	struct waiter waiter;
+	struct entry entry;
 	ssize_t r = attempt(arg);
 
 	if (r != -EAGAIN && r != WAITING_MORE)
 		return r;
-	deadline_resolve(&w->deadline, w->fd);
+	deadline_resolve(&w->deadline, number_of(w));
 	if (deadline_is_now(&w->deadline))
 		return w->deadline.error;
-	waiter_enter(&waiter, w->fd);
-	pthread_cleanup_push(waiter_leave, &waiter);
-	r = waiter_run(&waiter, w, attempt, arg);
+	if (is_only_thread()) {
+		entry = (struct entry){ .is_alone = true };
+		return entry_run(&entry, w, attempt, arg);
+	}
+	entry_begin(&entry, number_of(w));
+	pthread_cleanup_push(entry_end, &entry);
+	r = entry_run(&entry, w, attempt, arg);
 	pthread_cleanup_pop(1);
 	return r;
 }
@@ -269,8 +347,8 @@ ssize_t waiting_run(struct waiting *w, attempt_fn attempt, void *arg)
 static void waiter_end(struct waiter *waiter)
 {
 	atomic_store(&waiter->ended, true);
-	if (waiter->waker && own_fd_intact(&waiter->waker->socket))
-		send(waiter->waker->socket.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (own_fd_intact(&waiter->waker))
+		send(waiter->waker.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* Marks and wakes the waits on @fd; false if other threads have none. */
@@ -279,7 +357,7 @@ static bool end_others(int fd)
 	struct waiter *waiter;
 	bool others = false;
 
-	LIST_FOREACH(waiter, &registry.waiters, link) {
+	LIST_FOREACH(waiter, &registry.waiting, link) {
 		if (waiter->fd != fd)
 			continue;
 		if (!atomic_load(&waiter->ended))
@@ -296,7 +374,7 @@ void waiting_end(int fd)
 	struct timespec until;
 	struct guard guard;
 
-	if (atomic_load(&registry.n_waiters) == 0)
+	if (atomic_load(&registry.n_waiting) == 0)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += LEAVE_S;
@@ -335,27 +413,20 @@ static void init_condition(void)
 	pthread_condattr_destroy(&attributes);
 }
 
-/* The sockets of wakers are shared with the parent now: none may be used. */
+/* The sockets are shared with the parent now: none may be used. */
 static void on_fork_child(void)
 {
 	struct waiter *waiter, *next;
-	struct waker *waker;
 
-	for (waiter = LIST_FIRST(&registry.waiters); waiter; waiter = next) {
-		next = LIST_NEXT(waiter, link);
-		if (waiter->waker)
-			waker_free(waiter->waker);
-		waiter->waker = NULL;
-		if (pthread_equal(waiter->thread, pthread_self()))
-			continue;
-		LIST_REMOVE(waiter, link);
-		atomic_fetch_sub(&registry.n_waiters, 1);
-	}
-	while ((waker = registry.idle) != NULL) {
-		registry.idle = waker->next;
-		waker_free(waker);
-	}
 	init_condition();
+	for (waiter = LIST_FIRST(&registry.waiting); waiter; waiter = next) {
+		next = LIST_NEXT(waiter, link);
+		own_fd_close(&waiter->waker);
+		if (!pthread_equal(waiter->thread, pthread_self()))
+			waiter_put(waiter);
+	}
+	LIST_FOREACH(waiter, &registry.idle, link)
+		own_fd_close(&waiter->waker);
 	on_fork_parent();
 }
 

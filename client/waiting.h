@@ -7,6 +7,7 @@
 #define CLIENT_WAITING_H
 
 #include "client/deadline.h"
+#include "client/holder.h"
 
 #include <errno.h>
 #include <sys/types.h>
@@ -21,15 +22,15 @@
 typedef ssize_t (*attempt_fn)(void *arg);
 
 struct waiting {
-	int fd;	      /* whose usocket_close() ends the wait; -1: none */
-	int poll_fd;  /* what is waited on; may be the same */
-	short events; /* of poll(2) */
+	const struct holder *holder; /* whose usocket_close() ends the wait; NULL: none */
+	int poll_fd;		     /* what is waited on; may be the holder's */
+	short events;		     /* of poll(2) */
 	struct deadline deadline;
 };
 
 /*
  * Calls @attempt until it gives a result. Returns that, or deadline.error,
- * -EINTR, or -EBADF when @fd was closed. A cancellation point.
+ * -EINTR, or -EBADF when the holder was closed. A cancellation point.
  */
 ssize_t waiting_run(struct waiting *waiting, attempt_fn attempt, void *arg);
 

@@ -44,14 +44,12 @@ _Static_assert(sizeof(struct table_header) % 8 == 0, "records are aligned");
 _Static_assert(offsetof(struct table_socket, sequence) == 0, "sequence comes first");
 _Static_assert(offsetof(struct table_link, sequence) == 0, "sequence comes first");
 
-/* The words of struct table_socket that table_peek_state() looks at. */
+/* The words of struct table_socket that table_glance() looks at. */
 #define WORD_GENERATION 1
 #define WORD_STATE	2
-#define WORD_ERROR	3
 _Static_assert(offsetof(struct table_socket, generation) == 4 * WORD_GENERATION, "layout");
+_Static_assert(offsetof(struct table_socket, type) == 4 * WORD_STATE, "layout");
 _Static_assert(offsetof(struct table_socket, state) == 4 * WORD_STATE + 3, "layout");
-_Static_assert(offsetof(struct table_socket, flags) == 4 * WORD_ERROR, "layout");
-_Static_assert(offsetof(struct table_socket, error) == 4 * WORD_ERROR + 2, "layout");
 
 static bool range_fits(uint64_t offset, uint64_t n, uint64_t size, uint64_t total)
 {
@@ -182,14 +180,12 @@ int table_find_socket(const struct table *t, socket_id id, struct table_socket *
 	return out->generation == socket_id_generation(id) ? 0 : -ENOENT;
 }
 
-int table_peek_state(const struct table *t, socket_id id, enum table_state *state,
-	uint16_t *error, uint16_t *flags)
+int table_glance(const struct table *t, socket_id id, struct table_glance *out)
 {
 	const struct table_header *h = t->header;
 	uint32_t index = socket_id_index(id);
-	uint32_t words[WORD_ERROR - WORD_GENERATION + 1];
-	uint8_t bytes[4];
-	uint16_t halves[2];
+	record_word words[WORD_STATE - WORD_GENERATION + 1];
+	uint8_t bytes[sizeof(record_word)];
 	int r;
 
 	if (index >= h->n_sockets)
@@ -201,10 +197,8 @@ int table_peek_state(const struct table *t, socket_id id, enum table_state *stat
 	if (words[0] == 0 || words[0] != socket_id_generation(id))
 		return -ENOENT;
 	memcpy(bytes, &words[WORD_STATE - WORD_GENERATION], sizeof(bytes));
-	memcpy(halves, &words[WORD_ERROR - WORD_GENERATION], sizeof(halves));
-	*state = bytes[3];
-	*flags = halves[0];
-	*error = halves[1];
+	out->type = bytes[0];
+	out->state = bytes[3];
 	return 0;
 }
 

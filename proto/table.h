@@ -268,12 +268,14 @@ int table_read_link(const struct table *t, uint32_t index, struct table_link *ou
 /* The record of exactly this socket; -ENOENT also if it was used again. */
 int table_find_socket(const struct table *t, socket_id id, struct table_socket *out);
 
-/*
- * Only state and pending error: what getsocketsta() and send paths need, a
- * handful of loads. Same errors as table_find_socket().
- */
-int table_peek_state(const struct table *t, socket_id id, enum table_state *state,
-	uint16_t *error, uint16_t *flags);
+/* What getsocketsta() needs of a record. */
+struct table_glance {
+	uint8_t type;  /* enum table_type */
+	uint8_t state; /* enum table_state */
+};
+
+/* Only that, a handful of loads. Same errors as table_find_socket(). */
+int table_glance(const struct table *t, socket_id id, struct table_glance *out);
 
 /* "ESTABLISHED" and so on; "?" out of range. */
 const char *table_state_name(enum table_state state);

@@ -21,6 +21,9 @@ reconn the error goes to the callback of error_register_cb(), and is raised.
 MicroPython's threads have no interpreter lock: dicts that several use are read and
 changed under _lock.
 
+A message may come before the answer that a call waits for, whoever reads it: the
+callback has it then, and _n_early says how many wait_msg() need not wait for.
+
 _is_wanted is what the script wants, between connect() and close(); _state is
 what there is. A reader that finds its connection gone asks the first.
 """
@@ -173,6 +176,7 @@ class MQTTClient:
         self._lock = _thread.allocate_lock()
         self._last_id = 0
         self._answers = {}
+        self._n_early = 0
 
     def set_callback(self, callback):
         """callback(topic, message), both bytes"""
@@ -191,6 +195,7 @@ class MQTTClient:
         """Connects; 0. MQTTException: the server refused."""
         self._clean_session = clean_session
         self._is_wanted = True
+        self._n_early = 0
         try:
             self._as_reader(self._open)
         except Exception:
@@ -414,6 +419,7 @@ class MQTTClient:
     def _read_one(self, timeout_ms):
         _, message = self._read(timeout_ms)
         if message:
+            self._n_early += 1
             self._deliver(message)
 
     def _read_or_look(self, timeout_ms):
@@ -532,10 +538,19 @@ class MQTTClient:
         if not self._is_wanted:
             raise OSError(_ENOTCONN, "not connected")
 
+    def _next_message(self):
+        if self._n_early:
+            self._n_early -= 1
+        else:
+            self._read_message(None)
+
     def wait_msg(self):
-        """Waits for a message, for the callback; returns also at disconnect()."""
+        """Waits for a message, for the callback; returns also at disconnect().
+
+        At once if the callback had one early, while a call waited for its answer.
+        """
         self._need_connection()
-        self._as_reader(self._read_message, None)
+        self._as_reader(self._next_message)
 
     def check_msg(self):
         """Lets the callback have one message, if one has come."""

@@ -121,11 +121,28 @@ int usocket_script_info(struct usocket_script *s, int tcp, struct usocket_socket
 	return (int)script_request(s, do_socket_info, info);
 }
 
+/* The descriptor, -1 when closed, and whose it is: asked for once in its life. */
+static int identify(const struct usocket_script *s, struct usocket_identity *identity)
+{
+	struct script *script = script_of(s);
+	int fd;
+
+	script_lock();
+	fd = script->fd;
+	if (fd >= 0 && script->identity.daemon == 0 &&
+		usocket_identify(fd, &script->identity) < 0)
+		script->identity = (struct usocket_identity){ 0 };
+	*identity = script->identity;
+	script_unlock();
+	return fd;
+}
+
 int usocket_script_getsocketsta(const struct usocket_script *s)
 {
-	int fd = script_fd(s);
+	struct usocket_identity identity;
+	int fd = identify(s, &identity);
 
-	return fd < 0 ? -1 : usocket_getsocketsta(fd);
+	return fd < 0 ? -1 : usocket_getsocketsta_of(fd, &identity);
 }
 
 int64_t usocket_script_getsendacksize(const struct usocket_script *s)

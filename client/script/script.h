@@ -15,14 +15,16 @@
 
 /* What struct usocket_script holds. All members: under the lock. */
 struct script {
-	int fd;			/* owned; -1: closed */
-	int family;		/* AF_INET, AF_INET6 */
-	int type;		/* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
-	int protocol;		/* as given, or what fits the type */
-	int64_t timeout_ns;	/* USOCKET_SCRIPT_WAIT; 0: non-blocking */
-	int deferred_error;	/* errno the next call reports, 0: none; a call met
-			     * it after it had something to return */
-	struct buffer pushback; /* received, and not returned by any call yet */
+	int fd;		    /* owned; -1: closed */
+	int family;	    /* AF_INET, AF_INET6 */
+	int type;	    /* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
+	int protocol;	    /* as given, or what fits the type */
+	int64_t timeout_ns; /* USOCKET_SCRIPT_WAIT; 0: non-blocking */
+	/* errno the next call reports, 0: none; a call met it after it had something
+	 * to return */
+	int deferred_error;
+	struct buffer pushback;		  /* received, and not returned by any call yet */
+	struct usocket_identity identity; /* daemon 0: not asked for yet */
 };
 
 _Static_assert(sizeof(struct script) <= sizeof(struct usocket_script), "it fits");

@@ -71,6 +71,7 @@ static int take_descriptor(struct usocket_script *s)
 	fd = script->fd;
 	script->fd = -1;
 	script->deferred_error = 0;
+	script->identity = (struct usocket_identity){ 0 };
 	buffer_fini(&script->pushback);
 	script_unlock();
 	return fd;

@@ -34,6 +34,7 @@ class Broker:
         self.code = 0
         self.suback = 0
         self.is_deaf = False
+        self.is_hasty = False  # messages come before what acknowledges them
         self.packets = []  # (first byte, body) of what has been answered
         self.connections = {}  # to the topics subscribed
         self.lock = threading.Lock()
@@ -92,10 +93,14 @@ class Broker:
         elif kind == PUBLISH:
             size, = struct.unpack("!H", body[:2])
             topic, rest = body[2:2 + size], body[2 + size:]
+            acknowledgement, message = b"", rest
             if first & 6:
-                connection.sendall(packet(0x40, rest[:2]))
-                rest = rest[2:]
-            self.push(topic, rest)
+                acknowledgement, message = packet(0x40, rest[:2]), rest[2:]
+            if self.is_hasty:
+                self.push(topic, message)
+            connection.sendall(acknowledgement)
+            if not self.is_hasty:
+                self.push(topic, message)
 
     def push(self, topic, message, qos=0):
         topic = topic if isinstance(topic, bytes) else topic.encode()
@@ -252,6 +257,14 @@ class Mqtt(SlirpCase):
                        "c.set_callback(callback)\nc.subscribe('a')\nc.publish('a', 'x')\n"
                        "c.wait_msg()\nc.wait_msg()\n")
         self.assertEqual(out, "b'a' b'x'\nb'b' b'x'\n")
+
+    def test_message_before_the_acknowledgement(self):
+        self.broker.is_hasty = True
+        out = self.ask("c = client()\nc.connect()\nc.subscribe('t')\n"
+                       "for i in range(3):\n    c.publish('t', str(i), qos=1)\n"
+                       "for _ in range(3):\n    c.wait_msg()\n"
+                       "c.publish('t', 'late')\nc.wait_msg()\n")
+        self.assertEqual(out, "b't' b'0'\nb't' b'1'\nb't' b'2'\nb't' b'late'\n")
 
     def test_another_thread_publishes(self):
         out = self.ask("c = client()\nc.connect()\nc.subscribe('t')\n"

@@ -86,6 +86,23 @@ START_TEST(connect_nonblocking_completes_with_pollout)
 }
 END_TEST
 
+/* A receive that waits meanwhile hears how it ends. */
+START_TEST(connect_refused_ends_a_receive_that_waits)
+{
+	const struct sockaddr_in sin = ipv4("192.0.2.1", 80);
+	struct completion c = { new_stream(), ECONNREFUSED };
+	struct later later;
+	int flags = fcntl(c.fd, F_GETFL);
+
+	set_nonblocking(c.fd);
+	ck_fails(usocket_connect(c.fd, ADDRESS(sin)), EINPROGRESS);
+	fcntl(c.fd, F_SETFL, flags);
+	later_start(&later, 50, action_complete, &c);
+	ck_fails(usocket_recv(c.fd, &(char){ 0 }, 1, 0), ECONNREFUSED);
+	later_join(&later);
+}
+END_TEST
+
 START_TEST(connect_nonblocking_refused_is_reported_once)
 {
 	struct sockaddr_in sin = ipv4("192.0.2.1", 80);
@@ -648,6 +665,7 @@ static TCase *connect_tests(void)
 	tcase_add_loop_test(tc, connect_failed_tells_why_and_may_be_repeated, 0,
 		sizeof(connect_errors) / sizeof(connect_errors[0]));
 	tcase_add_test(tc, connect_nonblocking_completes_with_pollout);
+	tcase_add_test(tc, connect_refused_ends_a_receive_that_waits);
 	tcase_add_loop_test(tc, connect_name_completes_with_pollout, 0, 2);
 	tcase_add_loop_test(tc, connect_name_waits_and_fails, 0, 2);
 	tcase_add_loop_test(tc, connect_name_is_given_up_after_its_time, 0, 2);

@@ -313,9 +313,12 @@ END_TEST
 START_TEST(daemon_restarted_is_found_by_next_call)
 {
 	struct fake_daemon *old = fake;
+	struct usocket_identity identity;
 	char byte;
 	int fd = fake_connected(fake), control = usocket_socket(AF_INET, SOCK_STREAM, 0);
 
+	ck_assert_int_eq(usocket_identify(fd, &identity), 0);
+	ck_assert_int_eq(usocket_getsocketsta_of(fd, &identity), TABLE_STATE_ESTABLISHED);
 	if (_i)
 		fake_stop(fake);
 	else
@@ -326,11 +329,42 @@ START_TEST(daemon_restarted_is_found_by_next_call)
 	ck_assert_int_eq(usocket_recv(fd, &byte, 1, 0), 0);
 	ck_fails(usocket_send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
 	ck_assert_int_eq(usocket_getsocketsta(fd), 0);
+	ck_assert_int_eq(usocket_getsocketsta_of(fd, &identity), 0);
 	ck_fails(usocket_listen(control, 1), ECONNABORTED);
 	ck_fails(usocket_listen(control, 1), ECONNABORTED);
 	ck_assert_int_ge(usocket_socket(AF_INET, SOCK_STREAM, 0), 0);
 	ck_assert_int_eq(atomic_load(&fake->n_hellos), 1);
 	fake_free(old);
+}
+END_TEST
+
+/* With an identity the state comes from memory until that tells nothing more. */
+START_TEST(state_by_identity_is_that_by_descriptor)
+{
+	struct usocket_identity identity, other, nobody = { 0 };
+	int fd = fake_connected(fake), udp = usocket_socket(AF_INET, SOCK_DGRAM, 0);
+	int null = open("/dev/null", O_RDWR), state = -1;
+
+	ck_fails(usocket_identify(null, &identity), ENOTSOCK);
+	ck_fails(usocket_identify(987, &identity), EBADF);
+	ck_assert_int_eq(usocket_identify(fd, &identity), 0);
+	ck_assert(identity.id == usocket_id(fd));
+	ck_assert_int_eq(usocket_identify(udp, &other), 0);
+	ck_assert(other.daemon == identity.daemon && other.id != identity.id);
+	/* From memory: the descriptor is not looked at, unless 20 ms were just over. */
+	for (int i = 0; i < 3 && state < 0; i++) {
+		ck_assert_int_eq(usocket_getsocketsta_of(fd, &identity),
+			TABLE_STATE_ESTABLISHED);
+		state = usocket_getsocketsta_of(null, &identity);
+	}
+	ck_assert_int_eq(state, TABLE_STATE_ESTABLISHED);
+	ck_assert_int_eq(usocket_getsocketsta_of(fd, &nobody), TABLE_STATE_ESTABLISHED);
+	ck_fails(usocket_getsocketsta_of(udp, &other), EOPNOTSUPP);
+	fake_end_socket(fake, fd);
+	ck_assert_int_eq(usocket_getsocketsta_of(fd, &identity), 0);
+	ck_assert_int_eq(close(fd), 0);
+	ck_fails(usocket_getsocketsta_of(fd, &identity), EBADF);
+	close(null);
 }
 END_TEST
 
@@ -710,6 +744,7 @@ static void add_tests(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(tc, no_daemon_is_enodev);
 	tcase_add_test(tc, path_too_long_is_refused);
 	tcase_add_loop_test(tc, daemon_restarted_is_found_by_next_call, 0, 2);
+	tcase_add_test(tc, state_by_identity_is_that_by_descriptor);
 	tcase_add_test(tc, daemon_gone_ends_send_and_options);
 	tcase_add_test(tc, daemon_gone_is_one_error_for_all_holders);
 	tcase_add_test(tc, daemon_killed_wakes_blocked_recv);

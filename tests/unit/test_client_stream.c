@@ -309,6 +309,22 @@ START_TEST(reset_is_reported_once_after_data)
 }
 END_TEST
 
+START_TEST(reset_after_the_peers_end_is_for_sends)
+{
+	int fd = fake_connected(fake), other = fake_channel(fake, fd);
+	char bytes[8];
+
+	shutdown(other, SHUT_WR);
+	ck_assert_int_eq(usocket_recv(fd, bytes, sizeof(bytes), 0), 0);
+	fake_set_state(fake, fd, TABLE_STATE_CLOSED, 0, EPIPE);
+	if (_i == 0)
+		ck_assert_int_eq(usocket_recv(fd, bytes, sizeof(bytes), 0), 0);
+	ck_fails(usocket_send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+	ck_assert_int_eq(usocket_recv(fd, bytes, sizeof(bytes), 0), 0);
+	ck_assert_int_eq(pending_error(fd), 0);
+}
+END_TEST
+
 /* Reset with bytes of ours unread: the daemon closes, the kernel tells. */
 START_TEST(reset_by_close_is_reported_once_after_data)
 {
@@ -514,6 +530,7 @@ static TCase *data_tests(void)
 	tcase_add_test(tc, recv_trunc_discards);
 	tcase_add_test(tc, fin_is_end_of_stream_for_ever);
 	tcase_add_loop_test(tc, reset_is_reported_once_after_data, 0, 3);
+	tcase_add_loop_test(tc, reset_after_the_peers_end_is_for_sends, 0, 2);
 	tcase_add_loop_test(tc, reset_by_close_is_reported_once_after_data, 0, 3);
 	tcase_add_test(tc, timed_out_connection_is_110);
 	tcase_add_test(tc, sigpipe_is_raised_as_linux_does);

@@ -4,6 +4,7 @@
 #include "client/waiting.h"
 
 #include <fcntl.h>
+#include <setjmp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -272,6 +273,53 @@ static int child_waits(int fd)
 	return call_recv(fd) == -1 && errno == EBADF ? 0 : 1;
 }
 
+static sigjmp_buf way_out;
+
+static void on_alarm_jump(int number)
+{
+	(void)number;
+	siglongjmp(way_out, 1);
+}
+
+/* Waits with so many frames above it. */
+static int recv_deep(int fd, int depth)
+{
+	volatile char room[256] = { 0 };
+
+	return depth > 0 ? recv_deep(fd, depth - 1) + room[0] : call_recv(fd);
+}
+
+START_TEST(call_that_was_jumped_out_of_leaves_nothing_behind)
+{
+	struct itimerval soon = { .it_value.tv_usec = 5000 };
+	int fd = fake_connected(fake);
+	volatile int n_jumps = 0;
+	struct timespec start, end;
+	struct blocked b;
+
+	signal(SIGALRM, on_alarm_jump);
+	for (volatile int i = 0; i < 20; i++) {
+		if (sigsetjmp(way_out, 1) == 0) {
+			setitimer(ITIMER_REAL, &soon, NULL);
+			recv_deep(fd, i * 7 % 10);
+		}
+		n_jumps++;
+		ck_fails(usocket_recv_timeout(fd, (char[1]){ 0 }, 1, 0, 1), ETIMEDOUT);
+	}
+	ck_assert_int_eq(n_jumps, 20);
+	signal(SIGALRM, SIG_IGN);
+	/* A close would wait for calls of other threads. */
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	blocked_start(&b, fd, usocket_close);
+	pthread_join(b.thread, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	ck_assert_int_eq(b.result, 0);
+	ck_assert_int_le((end.tv_sec - start.tv_sec) * 1000 +
+			(end.tv_nsec - start.tv_nsec) / 1000000,
+		900);
+}
+END_TEST
+
 START_TEST(child_waits_with_wakers_of_its_own)
 {
 	int fd = fake_connected(fake), status;
@@ -382,9 +430,36 @@ START_TEST(attempts_go_on_until_there_is_a_result)
 
 	ck_assert_int_eq(pipe(pair), 0);
 	ck_assert_int_eq(write(pair[1], "x", 1), 1);
-	w.fd = w.poll_fd = pair[0];
+	w.poll_fd = pair[0];
 	ck_assert_int_eq(waiting_run(&w, attempt_count, &n), 42);
 	ck_assert_int_eq(n, 0);
+}
+END_TEST
+
+/* As another thread may, between the attempt and the wait: the number is a pipe's now. */
+static ssize_t attempt_close(void *arg)
+{
+	int *fd = arg, pair[2];
+
+	ck_assert_int_eq(usocket_close(*fd), 0);
+	ck_assert_int_eq(pipe(pair), 0);
+	ck_assert_int_eq(dup2(pair[0], *fd), *fd);
+	return -EAGAIN;
+}
+
+START_TEST(close_before_the_wait_ends_it)
+{
+	int fd = fake_connected(fake);
+	struct holder h;
+	struct waiting w = {
+		.holder = &h,
+		.poll_fd = fd,
+		.events = POLLIN,
+		.deadline = deadline_in(2000),
+	};
+
+	ck_assert_int_eq(holder_look(&h, fd), 0);
+	ck_assert_int_eq(waiting_run(&w, attempt_close, &fd), -EBADF);
 }
 END_TEST
 
@@ -395,7 +470,7 @@ START_TEST(readiness_without_result_does_not_spin)
 
 	ck_assert_int_eq(pipe(pair), 0);
 	ck_assert_int_eq(write(pair[1], "x", 1), 1);
-	w.fd = w.poll_fd = pair[0];
+	w.poll_fd = pair[0];
 	ck_assert_int_eq(waiting_run(&w, attempt_count, &n), -ETIMEDOUT);
 	ck_assert_int_gt(n, 1000000 - 2000);
 }
@@ -414,7 +489,7 @@ START_TEST(deadline_ends_call_that_always_gets_on)
 	int64_t start = now_ms();
 
 	ck_assert_int_eq(pipe(pair), 0);
-	w.fd = w.poll_fd = pair[1];
+	w.poll_fd = pair[1];
 	ck_assert_int_eq(waiting_run(&w, attempt_part, &n), -ETIMEDOUT);
 	ck_assert_int_ge(now_ms() - start, 50);
 	ck_assert_int_gt(n, 2);
@@ -451,10 +526,12 @@ int main(void)
 	tcase_add_loop_test(tc, handler_with_sa_restart_lets_plain_call_go_on, 0, 3);
 	tcase_add_loop_test(tc, cancelled_call_leaves_nothing_locked, 0, N_CASES);
 	tcase_add_test(tc, cancelled_lookup_gives_channel_back);
+	tcase_add_test(tc, call_that_was_jumped_out_of_leaves_nothing_behind);
 	tcase_add_test(tc, child_waits_with_wakers_of_its_own);
 	tcase_add_test(tc, handler_may_close_what_its_thread_waits_for);
 	tcase_add_test(tc, closing_and_waiting_at_random_is_safe);
 	tcase_add_test(tc, attempts_go_on_until_there_is_a_result);
+	tcase_add_test(tc, close_before_the_wait_ends_it);
 	tcase_add_test(tc, readiness_without_result_does_not_spin);
 	tcase_add_test(tc, deadline_ends_call_that_always_gets_on);
 	tcase_add_test(tc, deadlines_are_rounded_up);

@@ -406,6 +406,19 @@ START_TEST(closed_socket_is_bad_in_every_call)
 }
 END_TEST
 
+START_TEST(state_is_that_of_the_socket_held_now)
+{
+	ck_assert_int_eq(usocket_script_getsocketsta(&s), 4);
+	ck_assert_int_eq(usocket_script_getsocketsta(&s), 4);
+	ck_assert_int_eq(usocket_script_open(&s, AF_INET, SOCK_STREAM, -1), 0);
+	ck_assert_int_eq(usocket_script_getsocketsta(&s), 0);
+	ck_assert_int_eq(usocket_script_adopt(&s, fake_connected(fake)), 0);
+	ck_assert_int_eq(usocket_script_getsocketsta(&s), 4);
+	fake_end_socket(fake, usocket_script_fileno(&s));
+	ck_assert_int_eq(usocket_script_getsocketsta(&s), 0);
+}
+END_TEST
+
 static void close_it(void *arg)
 {
 	usocket_script_close(arg);
@@ -524,6 +537,7 @@ static Suite *script_data_suite(void)
 	tcase_add_test(tc, sendall_is_all_or_an_error);
 	tcase_add_loop_test(tc, error_behind_bytes_waits_for_the_next_call, 0, 2);
 	tcase_add_test(tc, what_is_pending_is_readable);
+	tcase_add_test(tc, state_is_that_of_the_socket_held_now);
 	tcase_add_test(tc, closed_socket_is_bad_in_every_call);
 	tcase_add_test(tc, close_wakes_what_waits);
 	tcase_add_test(tc, timeout_is_told_to_the_descriptor);

@@ -192,8 +192,7 @@ START_TEST(published_record_is_read_back)
 		.rtt_us = 5,
 	};
 	struct table_socket out;
-	enum table_state state;
-	uint16_t error, flags;
+	struct table_glance glance;
 
 	table_writer_publish_socket(writer, id, &in);
 	ck_assert_int_eq(table_find_socket(&table, id, &out), 0);
@@ -201,10 +200,11 @@ START_TEST(published_record_is_read_back)
 	ck_assert_str_eq(out.program, "script.py");
 	ck_assert_uint_eq(out.bytes_received, UINT64_MAX);
 	ck_assert_uint_eq(out.pid, 42);
-	ck_assert_int_eq(table_peek_state(&table, id, &state, &error, &flags), 0);
-	ck_assert_int_eq(state, TABLE_STATE_ESTABLISHED);
-	ck_assert_int_eq(error, ECONNRESET);
-	ck_assert_int_eq(flags, TABLE_SOCKET_BOUND);
+	ck_assert_int_eq(out.error, ECONNRESET);
+	ck_assert_int_eq(out.flags, TABLE_SOCKET_BOUND);
+	ck_assert_int_eq(table_glance(&table, id, &glance), 0);
+	ck_assert_int_eq(glance.type, in.type);
+	ck_assert_int_eq(glance.state, TABLE_STATE_ESTABLISHED);
 }
 END_TEST
 
@@ -212,14 +212,13 @@ START_TEST(released_record_is_gone)
 {
 	socket_id id = table_writer_take(writer), next;
 	struct table_socket record = { .type = TABLE_TYPE_RAW }, blank = { 0 };
-	enum table_state state;
-	uint16_t error, flags;
+	struct table_glance glance;
 
 	table_writer_publish_socket(writer, id, &record);
 	table_writer_release(writer, id);
 	ck_assert_int_eq(table_find_socket(&table, id, &record), -ENOENT);
 	ck_assert_int_eq(table_read_socket(&table, socket_id_index(id), &record), -ENOENT);
-	ck_assert_int_eq(table_peek_state(&table, id, &state, &error, &flags), -ENOENT);
+	ck_assert_int_eq(table_glance(&table, id, &glance), -ENOENT);
 	next = table_writer_take(writer);
 	table_writer_publish_socket(writer, next, &blank);
 	ck_assert_int_eq(table_find_socket(&table, id, &record), -ENOENT);
