@@ -8,7 +8,8 @@
  * memory before, since a channel takes bytes also after a reset. So a transfer
  * costs no system call more than on a kernel socket, and signals, time-outs and
  * cancellation are the kernel's. What the channel would do differently
- * from TCP (addresses, control messages, rare flags) is libusocket's.
+ * from TCP (addresses, control messages, rare flags, SO_SNDTIMEO of a send that
+ * it takes in pieces) is libusocket's.
  *
  * A TCP socket not known to be connected goes through libusocket until a call
  * has carried data. Datagrams have headers on the channel: always libusocket.
@@ -18,6 +19,7 @@
  */
 #include "client/preload/calls.h"
 
+#include "client/iov.h"
 #include "client/preload/kind.h"
 #include "client/preload/linux_errno.h"
 #include "client/preload/move.h"
@@ -31,12 +33,17 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 /* What means the same on a channel as on TCP. */
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_CONFIRM | MSG_DONTROUTE)
 #define RECV_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_WAITALL | MSG_CMSG_CLOEXEC)
+/* af_unix queues as much in one piece, if SO_SNDBUF is not very small. */
+#define PIECE_BYTES 32768
+/* Together: a channel does not wait for the whole. */
+#define WHOLE_PEEK (MSG_PEEK | MSG_WAITALL)
 /* What libusocket knows nothing of and loses nothing by. */
 #define SEND_IGNORED (MSG_CONFIRM | MSG_DONTROUTE | MSG_EOR | MSG_ZEROCOPY)
 
@@ -55,6 +62,20 @@ static void note_transfer(int fd, enum kind kind, ssize_t result)
 }
 
 /* ---- sending ------------------------------------------------------------ */
+
+/*
+ * The time of SO_SNDTIMEO begins anew with each piece that a channel queues, so it
+ * would not end while the peer takes some. TCP's is for the whole send.
+ */
+static bool has_pieces_with_time(int fd, const struct iovec *iov, size_t n)
+{
+	struct timeval time = { 0 };
+	socklen_t len = sizeof(time);
+
+	return iov_total(iov, n) > PIECE_BYTES &&
+		getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, &len) == 0 &&
+		(time.tv_sec > 0 || time.tv_usec > 0);
+}
 
 static ssize_t send_on_channel(int fd, const struct iovec *iov, size_t n, int flags)
 {
@@ -128,7 +149,8 @@ static ssize_t send_stream(int fd, enum kind kind, const struct msghdr *message,
 	struct msghdr copy = *message;
 	ssize_t r;
 
-	if (kind == KIND_CONNECTED && is_plain(message, flags) && kind_is_sound(fd)) {
+	if (kind == KIND_CONNECTED && is_plain(message, flags) && kind_is_sound(fd) &&
+		!has_pieces_with_time(fd, message->msg_iov, message->msg_iovlen)) {
 		r = send_on_channel(fd, message->msg_iov, message->msg_iovlen, flags);
 		if (r >= 0 || is_final(r))
 			return r;
@@ -166,7 +188,11 @@ static ssize_t send_ours(int fd, enum kind kind, const struct msghdr *message, i
 	if (kind_of(fd) == KIND_KERNEL)
 		return sendmsg(fd, message, flags);
 	r = usocket_sendmsg(fd, message, flags & ~SEND_IGNORED);
-	return kind_is_stale(fd, r) ? send_to_kernel(fd, message, flags, write) : linux_result(r);
+	if (kind_is_stale(fd, r))
+		return send_to_kernel(fd, message, flags, write);
+	if (r < 0)
+		errno = linux_errno_to(errno, message->msg_name, message->msg_namelen);
+	return r;
 }
 
 ssize_t preload_send(int fd, const void *data, size_t len, int flags)
@@ -230,9 +256,10 @@ int preload_sendmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags
  * children may make no other calls (seccomp). SIGPIPE then comes as it should,
  * after the program's own shutdown.
  */
-static bool is_written_by_kernel(int fd, enum kind kind)
+static bool is_written_by_kernel(int fd, enum kind kind, const struct iovec *iov, size_t n)
 {
-	return !kind_is_ours(kind) || (kind == KIND_CONNECTED && kind_is_sound(fd));
+	return !kind_is_ours(kind) ||
+		(kind == KIND_CONNECTED && kind_is_sound(fd) && !has_pieces_with_time(fd, iov, n));
 }
 
 ssize_t preload_write(int fd, const void *data, size_t len)
@@ -241,7 +268,7 @@ ssize_t preload_write(int fd, const void *data, size_t len)
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	enum kind kind = kind_of(fd);
 
-	if (is_written_by_kernel(fd, kind))
+	if (is_written_by_kernel(fd, kind, &iov, 1))
 		return write(fd, data, len);
 	return send_ours(fd, kind, &message, 0, true);
 }
@@ -251,7 +278,7 @@ ssize_t preload_writev(int fd, const struct iovec *iov, int n)
 	struct msghdr message = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
 	enum kind kind = kind_of(fd);
 
-	if (is_written_by_kernel(fd, kind) || n < 0 || n > IOV_MAX)
+	if (n < 0 || n > IOV_MAX || is_written_by_kernel(fd, kind, iov, (size_t)n))
 		return writev(fd, iov, n);
 	return send_ours(fd, kind, &message, 0, true);
 }
@@ -273,7 +300,8 @@ static ssize_t recv_stream(int fd, enum kind kind, struct msghdr *message, int f
 	void *name = message->msg_name;
 	ssize_t r = 0;
 
-	if (kind == KIND_CONNECTED && !(flags & ~RECV_FLAGS) && message->msg_iovlen > 0) {
+	if (kind == KIND_CONNECTED && !(flags & ~RECV_FLAGS) && message->msg_iovlen > 0 &&
+		(flags & WHOLE_PEEK) != WHOLE_PEEK) {
 		r = recv_on_channel(fd, message, flags);
 		if (is_final(r)) {
 			message->msg_namelen = 0;

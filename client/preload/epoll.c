@@ -24,12 +24,19 @@
 
 int preload_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-	int r = epoll_ctl(epoll, operation, fd, event);
-	enum kind kind;
+	enum kind kind = kind_of(fd);
+	struct epoll_event wanted;
+	int r;
 
+	/* A channel always can be written to, a listener never. */
+	if (kind == KIND_LISTENER && event) {
+		wanted = *event;
+		wanted.events &= ~(uint32_t)EPOLLOUT;
+		event = &wanted;
+	}
+	r = epoll_ctl(epoll, operation, fd, event);
 	if (r < 0)
 		return r;
-	kind = kind_of(fd);
 	if (kind == KIND_STREAM || kind == KIND_DATAGRAM)
 		move_note_epoll(epoll, operation, fd, event);
 	return r;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/preload/linux_errno.h"
 
+#include "client/links.h"
 #include "client/usocket.h"
+#include "proto/address.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -20,6 +22,17 @@ static bool a_link_is_up(void)
 int linux_errno(int error)
 {
 	return error == EHOSTUNREACH && !a_link_is_up() ? ENETUNREACH : error;
+}
+
+int linux_errno_to(int error, const struct sockaddr *to, socklen_t len)
+{
+	struct address address;
+	struct links_way way = { .to = &address };
+
+	if (error == EHOSTUNREACH && to && address_from_sockaddr(&address, to, len) == 0 &&
+		!links_reach(&way))
+		return ENETUNREACH;
+	return linux_errno(error);
 }
 
 ssize_t linux_result(ssize_t result)

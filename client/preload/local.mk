@@ -41,7 +41,7 @@ libusocket_preload_la_SOURCES = \
 	client/usocket-run/program.c \
 	client/usocket-run/program.h
 libusocket_preload_la_CPPFLAGS = $(base_cppflags)
-libusocket_preload_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+libusocket_preload_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -fexceptions
 libusocket_preload_la_LIBADD = libclient.la libproto.la
 # What programs call is exported by exports.c alone.
 libusocket_preload_la_LDFLAGS = $(AM_LDFLAGS) $(NO_UNDEFINED_LDFLAGS) -module \

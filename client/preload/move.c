@@ -10,7 +10,8 @@
  * epoll(7) holds on to the old socket, not to the number, so registrations made
  * before (nginx does) are remembered until it is known to be connected, and made
  * again; meanwhile epoll.c asks for them too. There are few of them: the list is
- * short, and empty in most programs.
+ * short, and empty in most programs. A child of vfork() closes numbers of its own in
+ * its parent's memory: it leaves the list alone.
  */
 #include "client/preload/move.h"
 
@@ -42,7 +43,8 @@ struct registration {
 static struct {
 	pthread_mutex_t lock; /* of all below */
 	LIST_HEAD(, registration) list;
-	atomic_uint n; /* readable without the lock */
+	atomic_uint n;	    /* readable without the lock, as is: */
+	atomic_int process; /* whose numbers these are */
 } registry = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void registry_lock(struct guard *guard)
@@ -122,7 +124,7 @@ static void take_registrations(int fd, void (*each)(struct registration *r))
 	struct registration *r, *next;
 	struct guard guard;
 
-	if (!move_has_epoll())
+	if (!move_has_epoll() || getpid() != atomic_load(&registry.process))
 		return;
 	registry_lock(&guard);
 	for (r = LIST_FIRST(&registry.list); r; r = next) {
@@ -262,7 +264,14 @@ static void on_fork_done(void)
 	registry_unlock(&guard);
 }
 
+static void on_fork_child(void)
+{
+	atomic_store(&registry.process, getpid());
+	on_fork_done();
+}
+
 __attribute__((constructor)) static void move_load(void)
 {
-	pthread_atfork(on_fork_prepare, on_fork_done, on_fork_done);
+	atomic_store(&registry.process, getpid());
+	pthread_atfork(on_fork_prepare, on_fork_done, on_fork_child);
 }

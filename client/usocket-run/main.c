@@ -207,6 +207,10 @@ static int check_program(struct program *program, const char *name, const char *
 	return 0;
 }
 
+static const char not_installed[] =
+	"usocket-run: install usocketd (make install), or name the library in the\n"
+	"environment's " LIBRARY_ENV "\n";
+
 static int run(char **argv, bool only_check)
 {
 	const char *named = getenv(LIBRARY_ENV);
@@ -214,8 +218,11 @@ static int run(char **argv, bool only_check)
 	struct program program;
 	int r;
 
-	if (access(library, R_OK) < 0)
-		return fail(EXIT_CANNOT_RUN, library, strerror(errno));
+	if (access(library, R_OK) < 0) {
+		fail(EXIT_CANNOT_RUN, library, strerror(errno));
+		fputs(not_installed, stderr);
+		return EXIT_CANNOT_RUN;
+	}
 	r = check_program(&program, argv[0], library);
 	if (r)
 		return r;

@@ -31,10 +31,8 @@
 
 /* How many interpreters may be behind each other: the kernel's limit. */
 #define SCRIPT_DEPTH 5
-/* BINPRM_BUF_SIZE: as much of a script's first line the kernel reads. */
-#define SCRIPT_LINE 256
 
-#define GO_SECTION  ".go.buildinfo"
+#define GO_SECTION   ".go.buildinfo"
 
 struct image {
 	const unsigned char *bytes;
@@ -108,6 +106,16 @@ static const void *at(const struct image *image, size_t offset, size_t size)
 								     : NULL;
 }
 
+/* A header, which need not be aligned in the file. */
+static bool copy_at(const struct image *image, size_t offset, size_t size, void *header)
+{
+	const void *bytes = at(image, offset, size);
+
+	if (bytes)
+		memcpy(header, bytes, size);
+	return bytes != NULL;
+}
+
 static bool is_glibc_linker(const char *path)
 {
 	const char *name = strrchr(path, '/');
@@ -121,77 +129,82 @@ static bool is_glibc_linker(const char *path)
 static enum program_fitness check_linker(const struct image *image, const ElfW(Ehdr) * header)
 {
 	for (size_t i = 0; i < header->e_phnum; i++) {
-		const ElfW(Phdr) *segment = at(image, header->e_phoff + i * sizeof(*segment),
-			sizeof(*segment));
+		ElfW(Phdr) segment;
 		const char *path;
 
-		if (!segment)
+		if (!copy_at(image, header->e_phoff + i * sizeof(segment), sizeof(segment),
+			    &segment))
 			return PROGRAM_NO_PROGRAM;
-		if (segment->p_type != PT_INTERP)
+		if (segment.p_type != PT_INTERP)
 			continue;
-		path = at(image, segment->p_offset, segment->p_filesz);
-		if (!path || segment->p_filesz == 0 || path[segment->p_filesz - 1] != '\0')
+		path = at(image, segment.p_offset, segment.p_filesz);
+		if (!path || segment.p_filesz == 0 || path[segment.p_filesz - 1] != '\0')
 			return PROGRAM_NO_PROGRAM;
 		return is_glibc_linker(path) ? PROGRAM_FITS : PROGRAM_OTHER_LIBC;
 	}
 	return PROGRAM_STATIC;
 }
 
+static bool read_section(const struct image *image, const ElfW(Ehdr) * header, size_t index,
+	ElfW(Shdr) * section)
+{
+	return copy_at(image, header->e_shoff + index * sizeof(*section), sizeof(*section),
+		section);
+}
+
 static bool has_section(const struct image *image, const ElfW(Ehdr) * header, const char *name)
 {
-	const ElfW(Shdr) *sections = at(image, header->e_shoff,
-		header->e_shnum * sizeof(*sections));
-	const ElfW(Shdr) * names;
+	size_t size = strlen(name) + 1;
+	ElfW(Shdr) names, section;
 
-	if (!sections || header->e_shstrndx >= header->e_shnum)
+	if (header->e_shstrndx >= header->e_shnum ||
+		!read_section(image, header, header->e_shstrndx, &names))
 		return false;
-	names = &sections[header->e_shstrndx];
 	for (size_t i = 0; i < header->e_shnum; i++) {
-		const char *text = at(image, names->sh_offset + sections[i].sh_name,
-			strlen(name) + 1);
+		const char *text;
 
-		if (text && memcmp(text, name, strlen(name) + 1) == 0)
+		if (!read_section(image, header, i, &section))
+			return false;
+		text = at(image, names.sh_offset + section.sh_name, size);
+		if (text && memcmp(text, name, size) == 0)
 			return true;
 	}
 	return false;
 }
 
 /* What the running program is, the checked one must be. */
-static bool is_same_machine(const struct image *image, const ElfW(Ehdr) * header)
+static bool is_same_machine(const ElfW(Ehdr) * header)
 {
-	const ElfW(Ehdr) *own = NULL;
-	unsigned char bytes[sizeof(*own)];
+	ElfW(Ehdr) own;
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	bool same = false;
+	ssize_t n;
 
 	if (fd < 0)
-		return image->bytes[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32);
-	if (read(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes)) {
-		own = (const void *)bytes;
-		same = image->bytes[EI_CLASS] == bytes[EI_CLASS] &&
-			image->bytes[EI_DATA] == bytes[EI_DATA] &&
-			header->e_machine == own->e_machine;
-	}
+		return header->e_ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32);
+	n = read(fd, &own, sizeof(own));
 	close(fd);
-	return same;
+	return n == (ssize_t)sizeof(own) &&
+		header->e_ident[EI_CLASS] == own.e_ident[EI_CLASS] &&
+		header->e_ident[EI_DATA] == own.e_ident[EI_DATA] &&
+		header->e_machine == own.e_machine;
 }
 
 static enum program_fitness check_elf(const struct image *image)
 {
-	const ElfW(Ehdr) *header = at(image, 0, sizeof(*header));
+	ElfW(Ehdr) header;
 	enum program_fitness fitness;
 
+	if (!copy_at(image, 0, sizeof(header), &header))
+		return PROGRAM_NO_PROGRAM;
 	/* The machine is at the same place in all classes. */
-	if (!header)
-		return PROGRAM_NO_PROGRAM;
-	if (!is_same_machine(image, header))
+	if (!is_same_machine(&header))
 		return PROGRAM_OTHER_WORD;
-	if (header->e_phentsize != sizeof(ElfW(Phdr)) ||
-		(header->e_shnum && header->e_shentsize != sizeof(ElfW(Shdr))))
+	if (header.e_phentsize != sizeof(ElfW(Phdr)) ||
+		(header.e_shnum && header.e_shentsize != sizeof(ElfW(Shdr))))
 		return PROGRAM_NO_PROGRAM;
-	fitness = check_linker(image, header);
+	fitness = check_linker(image, &header);
 	if ((fitness == PROGRAM_FITS || fitness == PROGRAM_STATIC) &&
-		has_section(image, header, GO_SECTION))
+		has_section(image, &header, GO_SECTION))
 		return PROGRAM_GO;
 	return fitness;
 }
@@ -201,8 +214,10 @@ static enum program_fitness check_elf(const struct image *image)
 /* The interpreter's path out of the line after "#!"; empty: there is none. */
 static void read_interpreter(const struct image *image, char *path)
 {
-	size_t i = 2, n = 0, end = image->size < SCRIPT_LINE ? image->size : SCRIPT_LINE;
+	size_t i = 2, n = 0, end = image->size;
 
+	if (end > PROGRAM_SCRIPT_LINE)
+		end = PROGRAM_SCRIPT_LINE;
 	while (i < end && (image->bytes[i] == ' ' || image->bytes[i] == '\t'))
 		i++;
 	while (i < end && !strchr(" \t\r\n", image->bytes[i]))
@@ -222,28 +237,35 @@ static bool gains_privileges(int fd, const struct stat *st)
 	return fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-/* Judges one file; of a script fills in @interpreter, SCRIPT_LINE bytes. */
+enum program_fitness program_check_image(const void *bytes, size_t size, char *interpreter)
+{
+	struct image image = { bytes, size };
+
+	if (size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0)
+		return check_elf(&image);
+	if (size >= 2 && memcmp(bytes, "#!", 2) == 0)
+		read_interpreter(&image, interpreter);
+	return PROGRAM_NO_PROGRAM;
+}
+
 static enum program_fitness check_file(int fd, char *interpreter)
 {
-	enum program_fitness fitness = PROGRAM_NO_PROGRAM;
-	struct image image;
+	enum program_fitness fitness;
 	struct stat st;
 	void *bytes;
 
 	if (fstat(fd, &st) < 0)
 		return PROGRAM_UNREADABLE;
-	if (st.st_size < 4)
+	if (st.st_size == 0)
 		return PROGRAM_NO_PROGRAM;
 	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
 		return PROGRAM_UNREADABLE;
-	image.bytes = bytes;
-	image.size = (size_t)st.st_size;
-	if (memcmp(bytes, ELFMAG, SELFMAG) == 0)
-		fitness = gains_privileges(fd, &st) ? PROGRAM_PRIVILEGED : check_elf(&image);
-	else if (memcmp(bytes, "#!", 2) == 0)
-		read_interpreter(&image, interpreter);
+	fitness = program_check_image(bytes, (size_t)st.st_size, interpreter);
 	munmap(bytes, (size_t)st.st_size);
+	/* Said of what is a program; a script gains nothing. */
+	if (fitness != PROGRAM_NO_PROGRAM && gains_privileges(fd, &st))
+		return PROGRAM_PRIVILEGED;
 	return fitness;
 }
 
@@ -251,7 +273,7 @@ enum program_fitness program_check(struct program *program)
 {
 	strcpy(program->checked, program->path);
 	for (int i = 0; i < SCRIPT_DEPTH; i++) {
-		char interpreter[SCRIPT_LINE] = "";
+		char interpreter[PROGRAM_SCRIPT_LINE] = "";
 		int fd = open(program->checked, O_RDONLY | O_CLOEXEC);
 		enum program_fitness fitness;
 

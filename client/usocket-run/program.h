@@ -6,6 +6,10 @@
 #define CLIENT_USOCKET_RUN_PROGRAM_H
 
 #include <limits.h>
+#include <stddef.h>
+
+/* BINPRM_BUF_SIZE: as much of a script's first line the kernel reads. */
+#define PROGRAM_SCRIPT_LINE 256
 
 enum program_fitness {
 	PROGRAM_FITS,
@@ -32,6 +36,13 @@ int program_find(struct program *program, const char *name);
 
 /* Looks into it, and into the interpreters of a script. */
 enum program_fitness program_check(struct program *program);
+
+/*
+ * The part of it that looks at the contents: the @size bytes of a file. Of a
+ * script fills in @interpreter, PROGRAM_SCRIPT_LINE bytes, and returns
+ * PROGRAM_NO_PROGRAM.
+ */
+enum program_fitness program_check_image(const void *bytes, size_t size, char *interpreter);
 
 /* Why it cannot be, as the end of a sentence that begins with the program. */
 const char *program_fitness_text(enum program_fitness fitness);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The conformance suite's agent of C: makes the calls of usocket.h that it is
- * told. agents.py says in which words.
+ * The conformance suite's agent of C: makes the calls that it is told. agents.py
+ * says in which words. Whose calls they are, usocket.h's or the kernel's, is
+ * agent.h's api.
  *
- * C's calls have no time-out of the socket but a deadline each: the agent keeps
- * what a case sets with settimeout() and passes it on. Objects are descriptors,
- * "o3" is number 3. Commands in a thread get a detached thread each; only the
- * answers' lines are serialized.
+ * Objects are descriptors, "o3" is number 3. Commands in a thread get a detached
+ * thread each; only the answers' lines are serialized.
  */
+#include "tests/conformance/agent.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,34 +24,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <usocket.h>
-
-#define ARGS_MAX     8
-#define DESCRIPTORS  1024
-#define MANY	     4096
-#define GAI_BASE     100000
-#define KEEPALIVE_NO 0x75730001
+#define MANY	 4096
+#define GAI_BASE 100000
 
 static FILE *output;
 static pthread_mutex_t output_lock = PTHREAD_MUTEX_INITIALIZER;
-static int timeouts[DESCRIPTORS];
 static int is_open[DESCRIPTORS];
-
-struct bytes {
-	unsigned char *data;
-	size_t len;
-};
-
-/* One command while it is carried out. */
-struct call {
-	struct json_object *command;
-	struct json_object *args[ARGS_MAX];
-	size_t n_args;
-	int fd;
-	struct json_object *value; /* what comes out */
-	const char *mistake;	   /* not 0: what is wrong with the command */
-	int64_t start_us;	   /* when its arguments had been made */
-};
 
 static int64_t now_us(void)
 {
@@ -70,7 +49,7 @@ static struct json_object *wrap(const char *kind, struct json_object *inner)
 	return value;
 }
 
-static struct json_object *bytes_value(const unsigned char *data, size_t len)
+struct json_object *bytes_value(const unsigned char *data, size_t len)
 {
 	char text[2 * MANY + 1] = "";
 	struct json_object *pair;
@@ -154,7 +133,7 @@ static struct bytes make_bytes(struct call *call, size_t i)
 }
 
 /* Data of a call; to be freed by the caller. */
-static struct bytes take_bytes(struct call *call, size_t i)
+struct bytes call_bytes(struct call *call, size_t i)
 {
 	struct bytes bytes = make_bytes(call, i);
 
@@ -162,7 +141,7 @@ static struct bytes take_bytes(struct call *call, size_t i)
 	return bytes;
 }
 
-static int64_t take_int(struct call *call, size_t i, int64_t otherwise)
+int64_t call_int(struct call *call, size_t i, int64_t otherwise)
 {
 	return i < call->n_args ? json_object_get_int64(call->args[i]) : otherwise;
 }
@@ -195,22 +174,10 @@ static socklen_t take_address(struct call *call, size_t i, struct sockaddr_stora
 	return sizeof(*four);
 }
 
-static int timeout_of(int fd)
-{
-	return fd >= 0 && fd < DESCRIPTORS ? timeouts[fd] : -1;
-}
-
-/* The calls with a deadline know nothing of MSG_DONTWAIT. */
-static int timeout_with(int fd, int flags)
-{
-	return flags & MSG_DONTWAIT ? 0 : timeout_of(fd);
-}
-
 static void adopt(int fd)
 {
 	if (fd < 0 || fd >= DESCRIPTORS)
 		return;
-	timeouts[fd] = -1;
 	is_open[fd] = 1;
 }
 
@@ -218,8 +185,8 @@ static void adopt(int fd)
 
 static int call_socket(struct call *call)
 {
-	int fd = usocket_socket((int)take_int(call, 0, AF_INET),
-		(int)take_int(call, 1, SOCK_STREAM), (int)take_int(call, 2, 0));
+	int fd = api.socket((int)call_int(call, 0, AF_INET),
+		(int)call_int(call, 1, SOCK_STREAM), (int)call_int(call, 2, 0));
 
 	if (fd < 0)
 		return -1;
@@ -233,20 +200,19 @@ static int call_bind(struct call *call)
 	struct sockaddr_storage address;
 	socklen_t len = take_address(call, 0, &address);
 
-	return call->mistake ? 0 : usocket_bind(call->fd, (void *)&address, len);
+	return call->mistake ? 0 : api.bind(call->fd, (void *)&address, len);
 }
 
 static int call_listen(struct call *call)
 {
-	return usocket_listen(call->fd, (int)take_int(call, 0, 8));
+	return api.listen(call->fd, (int)call_int(call, 0, 8));
 }
 
 static int call_accept(struct call *call)
 {
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
-	int fd = usocket_accept_timeout(call->fd, (void *)&address, &len, SOCK_CLOEXEC,
-		timeout_of(call->fd));
+	int fd = api.accept(call->fd, (void *)&address, &len);
 
 	if (fd < 0)
 		return -1;
@@ -262,7 +228,7 @@ static int call_connect(struct call *call)
 
 	if (call->mistake)
 		return 0;
-	return usocket_connect_timeout(call->fd, (void *)&address, len, timeout_of(call->fd));
+	return api.connect(call->fd, (void *)&address, len);
 }
 
 static int count(struct call *call, ssize_t n)
@@ -275,13 +241,12 @@ static int count(struct call *call, ssize_t n)
 
 static int call_send(struct call *call)
 {
-	struct bytes bytes = take_bytes(call, 0);
+	struct bytes bytes = call_bytes(call, 0);
 	ssize_t n = 0;
 	int error;
 
 	if (bytes.data)
-		n = usocket_send_timeout(call->fd, bytes.data, bytes.len, (int)take_int(call, 1, 0),
-			timeout_of(call->fd));
+		n = api.send(call->fd, bytes.data, bytes.len, (int)call_int(call, 1, 0));
 	error = errno;
 	free(bytes.data);
 	errno = error;
@@ -290,12 +255,11 @@ static int call_send(struct call *call)
 
 static int call_sendall(struct call *call)
 {
-	struct bytes bytes = take_bytes(call, 0);
+	struct bytes bytes = call_bytes(call, 0);
 	int rc = 0, error;
 
 	if (bytes.data)
-		rc = usocket_sendall_timeout(call->fd, bytes.data, bytes.len, 0,
-			timeout_of(call->fd), NULL);
+		rc = api.sendall(call->fd, bytes.data, bytes.len);
 	error = errno;
 	free(bytes.data);
 	errno = error;
@@ -305,16 +269,15 @@ static int call_sendall(struct call *call)
 static int call_sendto(struct call *call)
 {
 	size_t at = call->n_args > 2 ? 2 : 1;
-	struct bytes bytes = take_bytes(call, 0);
+	struct bytes bytes = call_bytes(call, 0);
 	struct sockaddr_storage address;
 	socklen_t len = take_address(call, at, &address);
 	ssize_t n = 0;
 	int error;
 
 	if (bytes.data && !call->mistake)
-		n = usocket_sendto_timeout(call->fd, bytes.data, bytes.len,
-			at == 2 ? (int)take_int(call, 1, 0) : 0, (void *)&address, len,
-			timeout_of(call->fd));
+		n = api.sendto(call->fd, bytes.data, bytes.len,
+			at == 2 ? (int)call_int(call, 1, 0) : 0, (void *)&address, len);
 	error = errno;
 	free(bytes.data);
 	errno = error;
@@ -325,20 +288,19 @@ static int receive(struct call *call, int with_address)
 {
 	struct sockaddr_storage address = { .ss_family = AF_INET };
 	socklen_t len = sizeof(address);
-	size_t size = (size_t)take_int(call, 0, MANY);
+	size_t size = (size_t)call_int(call, 0, MANY);
 	unsigned char *data = malloc(size + 1);
-	int flags = (int)take_int(call, 1, 0), error;
+	int flags = (int)call_int(call, 1, 0), error;
 	ssize_t n;
 
 	if (!data)
 		return -1;
-	n = usocket_recvfrom_timeout(call->fd, data, size, flags, (void *)&address, &len,
-		timeout_with(call->fd, flags));
+	n = api.recvfrom(call->fd, data, size, flags, (void *)&address, &len);
 	error = errno;
 	if (n >= 0)
 		call->value = bytes_value(data, (size_t)n);
 	if (n >= 0 && with_address)
-		call->value = pair_value(call->value, address_value(&address));
+		call->value = pair_value(call->value, len > 0 ? address_value(&address) : NULL);
 	free(data);
 	errno = error;
 	return n < 0 ? -1 : 0;
@@ -358,12 +320,12 @@ static int call_close(struct call *call)
 {
 	if (call->fd >= 0 && call->fd < DESCRIPTORS)
 		is_open[call->fd] = 0;
-	return usocket_close(call->fd);
+	return api.close(call->fd);
 }
 
 static int call_shutdown(struct call *call)
 {
-	return usocket_shutdown(call->fd, (int)take_int(call, 0, SHUT_RDWR));
+	return api.shutdown(call->fd, (int)call_int(call, 0, SHUT_RDWR));
 }
 
 static int name_of(struct call *call, int (*ask)(int, struct sockaddr *, socklen_t *))
@@ -379,45 +341,35 @@ static int name_of(struct call *call, int (*ask)(int, struct sockaddr *, socklen
 
 static int call_getsockname(struct call *call)
 {
-	return name_of(call, usocket_getsockname);
+	return name_of(call, api.getsockname);
 }
 
 static int call_getpeername(struct call *call)
 {
-	return name_of(call, usocket_getpeername);
-}
-
-/* Quectel's option has a level of its own in C. */
-static void place_option(int64_t number, int *level, int *option)
-{
-	*option = (int)number;
-	if (number == KEEPALIVE_NO) {
-		*level = SOL_USOCKET;
-		*option = USOCKET_SO_KEEPALIVE_MINUTES;
-	}
+	return name_of(call, api.getpeername);
 }
 
 static int call_setsockopt(struct call *call)
 {
-	int level = (int)take_int(call, 0, 0), option, number = (int)take_int(call, 2, 0), rc;
+	int level = (int)call_int(call, 0, 0), option = (int)call_int(call, 1, 0);
+	int number = (int)call_int(call, 2, 0), rc;
 	struct bytes bytes = { 0 };
 
-	place_option(take_int(call, 1, 0), &level, &option);
 	if (call->n_args < 3 || json_object_is_type(call->args[2], json_type_int))
-		return usocket_setsockopt(call->fd, level, option, &number, sizeof(number));
-	bytes = take_bytes(call, 2);
-	rc = usocket_setsockopt(call->fd, level, option, bytes.data, (socklen_t)bytes.len);
+		return api.setsockopt(call->fd, level, option, &number, sizeof(number));
+	bytes = call_bytes(call, 2);
+	rc = api.setsockopt(call->fd, level, option, bytes.data, (socklen_t)bytes.len);
 	free(bytes.data);
 	return rc;
 }
 
 static int call_getsockopt(struct call *call)
 {
-	int level = (int)take_int(call, 0, 0), option, number = 0;
-	socklen_t len = sizeof(number);
+	socklen_t len = sizeof(int);
+	int number = 0;
 
-	place_option(take_int(call, 1, 0), &level, &option);
-	if (usocket_getsockopt(call->fd, level, option, &number, &len) < 0)
+	if (api.getsockopt(call->fd, (int)call_int(call, 0, 0), (int)call_int(call, 1, 0),
+		    &number, &len) < 0)
 		return -1;
 	call->value = json_object_new_int(number);
 	return 0;
@@ -425,13 +377,21 @@ static int call_getsockopt(struct call *call)
 
 static int call_getsocketsta(struct call *call)
 {
-	call->value = json_object_new_int(usocket_getsocketsta(call->fd));
+	int state;
+
+	if (api.get_state(call->fd, &state) < 0)
+		return -1;
+	call->value = json_object_new_int(state);
 	return 0;
 }
 
 static int call_getsendacksize(struct call *call)
 {
-	call->value = json_object_new_int64(usocket_getsendacksize(call->fd));
+	int64_t n;
+
+	if (api.get_acked(call->fd, &n) < 0)
+		return -1;
+	call->value = json_object_new_int64(n);
 	return 0;
 }
 
@@ -442,19 +402,14 @@ static int call_settimeout(struct call *call)
 
 	if (seconds >= 0 && ms < seconds * 1000)
 		ms++;
-	if (fcntl(call->fd, F_GETFD) < 0)
-		return -1;
-	if (call->fd >= 0 && call->fd < DESCRIPTORS)
-		timeouts[call->fd] = ms;
-	return 0;
+	return fcntl(call->fd, F_GETFD) < 0 ? -1 : api.set_timeout(call->fd, ms);
 }
 
 static int call_setblocking(struct call *call)
 {
-	if (fcntl(call->fd, F_GETFD) < 0)
-		return -1;
-	timeouts[call->fd] = take_int(call, 0, 1) ? -1 : 0;
-	return 0;
+	int ms = call_int(call, 0, 1) ? -1 : 0;
+
+	return fcntl(call->fd, F_GETFD) < 0 ? -1 : api.set_timeout(call->fd, ms);
 }
 
 static int call_fileno(struct call *call)
@@ -480,15 +435,15 @@ static struct json_object *entry_value(const struct addrinfo *entry, const char 
 /* Resolver errors are errno -(GAI_BASE + their number) for answer(). */
 static int call_getaddrinfo(struct call *call)
 {
-	struct addrinfo hints = { .ai_socktype = (int)take_int(call, 3, SOCK_STREAM) };
+	struct addrinfo hints = { .ai_socktype = (int)call_int(call, 3, SOCK_STREAM) };
 	struct addrinfo *result = NULL, *entry;
 	const char *host = json_object_get_string(call->args[0]);
 	int rc;
 
-	hints.ai_family = (int)take_int(call, 2, 0);
-	hints.ai_protocol = (int)take_int(call, 4, 0);
-	hints.ai_flags = (int)take_int(call, 5, 0);
-	rc = usocket_getaddrinfo(host, json_object_get_string(call->args[1]), &hints, &result);
+	hints.ai_family = (int)call_int(call, 2, 0);
+	hints.ai_protocol = (int)call_int(call, 4, 0);
+	hints.ai_flags = (int)call_int(call, 5, 0);
+	rc = api.getaddrinfo(host, json_object_get_string(call->args[1]), &hints, &result);
 	if (rc != 0) {
 		if (rc != EAI_SYSTEM)
 			errno = GAI_BASE - rc;
@@ -497,14 +452,11 @@ static int call_getaddrinfo(struct call *call)
 	call->value = json_object_new_array();
 	for (entry = result; entry; entry = entry->ai_next)
 		json_object_array_add(call->value, entry_value(entry, host));
-	usocket_freeaddrinfo(result);
+	api.freeaddrinfo(result);
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(struct call *call);
-} calls[] = {
+static const struct agent_call calls[] = {
 	{ "accept", call_accept },
 	{ "bind", call_bind },
 	{ "close", call_close },
@@ -527,32 +479,38 @@ static const struct {
 	{ "settimeout", call_settimeout },
 	{ "shutdown", call_shutdown },
 	{ "socket", call_socket },
+	{ NULL, NULL },
 };
+
+static const struct agent_call *find_call(const struct agent_call *list, const char *name)
+{
+	while (list->name && strcmp(list->name, name) != 0)
+		list++;
+	return list->name ? list : NULL;
+}
 
 static int do_call(struct call *call)
 {
 	struct json_object *name = NULL;
-	size_t i;
+	const struct agent_call *known;
 
 	json_object_object_get_ex(call->command, "fn", &name);
-	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (strcmp(calls[i].name, json_object_get_string(name)) == 0)
-			return calls[i].run(call);
+	known = find_call(calls, json_object_get_string(name));
+	if (!known)
+		known = find_call(api.calls, json_object_get_string(name));
+	if (known)
+		return known->run(call);
 	call->mistake = "no such call";
 	return 0;
 }
 
 /* ---- other commands ------------------------------------------------------ */
 
-static const struct {
-	const char *name;
-	int64_t value;
-} constants[] = {
+static const struct agent_constant constants[] = {
 	{ "AF_INET", AF_INET },
 	{ "AF_INET6", AF_INET6 },
 	{ "IPPROTO_IP", IPPROTO_IP },
 	{ "IPPROTO_TCP", IPPROTO_TCP },
-	{ "IPPROTO_TCP_SER", USOCKET_IPPROTO_TCP_SER },
 	{ "IPPROTO_UDP", IPPROTO_UDP },
 	{ "IP_ADD_MEMBERSHIP", IP_ADD_MEMBERSHIP },
 	{ "IP_DROP_MEMBERSHIP", IP_DROP_MEMBERSHIP },
@@ -570,27 +528,34 @@ static const struct {
 	{ "SO_ERROR", SO_ERROR },
 	{ "SO_KEEPALIVE", SO_KEEPALIVE },
 	{ "SO_REUSEADDR", SO_REUSEADDR },
-	{ "TCP_CUSTOMIZE_PORT", USOCKET_TCP_CUSTOMIZE_PORT },
-	{ "TCP_KEEPALIVE", KEEPALIVE_NO },
 	{ "TCP_KEEPCNT", TCP_KEEPCNT },
 	{ "TCP_KEEPIDLE", TCP_KEEPIDLE },
 	{ "TCP_KEEPINTVL", TCP_KEEPINTVL },
 	{ "TCP_NODELAY", TCP_NODELAY },
+	{ NULL, 0 },
 };
+
+static const struct agent_constant *find_constant(const struct agent_constant *list,
+	const char *name)
+{
+	while (list->name && strcmp(list->name, name) != 0)
+		list++;
+	return list->name ? list : NULL;
+}
 
 static int do_get(struct call *call)
 {
 	struct json_object *name = NULL;
-	size_t i;
+	const struct agent_constant *known;
 
 	json_object_object_get_ex(call->command, "fn", &name);
-	for (i = 0; i < sizeof(constants) / sizeof(constants[0]); i++) {
-		if (strcmp(constants[i].name, json_object_get_string(name)) != 0)
-			continue;
-		call->value = json_object_new_int64(constants[i].value);
-		return 0;
-	}
-	call->mistake = "no such constant";
+	known = find_constant(constants, json_object_get_string(name));
+	if (!known)
+		known = find_constant(api.constants, json_object_get_string(name));
+	if (known)
+		call->value = json_object_new_int64(known->value);
+	else
+		call->mistake = "no such constant";
 	return 0;
 }
 
@@ -606,7 +571,7 @@ static int poll_events(struct call *call)
 {
 	struct pollfd one = { .fd = call->fd, .events = (short)number_of(call, "events") };
 
-	if (usocket_poll(&one, 1, number_of(call, "ms")) < 0)
+	if (api.poll(&one, 1, number_of(call, "ms")) < 0)
 		return -1;
 	call->value = json_object_new_int(one.revents);
 	return 0;
@@ -626,7 +591,7 @@ static int do_drop(struct call *call)
 	for (fd = 0; fd < DESCRIPTORS; fd++)
 		if (is_open[fd]) {
 			is_open[fd] = 0;
-			usocket_close(fd);
+			api.close(fd);
 		}
 	return 0;
 }
@@ -704,7 +669,7 @@ static int in_child(struct call *call, int passing)
 		const char *line;
 
 		if (passing) {
-			usocket_close(call->fd);
+			api.close(call->fd);
 			if (dup2(take_descriptor(pair[1]), call->fd) < 0)
 				_exit(1);
 		}
@@ -762,7 +727,7 @@ static struct json_object *error_value(int error, const char *mistake)
 	json_object_object_add(value, "n", json_object_new_int(number));
 	json_object_object_add(value, "text",
 		json_object_new_string(mistake ? mistake
-				: number < 0   ? usocket_gai_strerror(number)
+				: number < 0   ? api.gai_strerror(number)
 					       : strerror(number)));
 	return value;
 }
@@ -855,6 +820,7 @@ int main(int argc, char **argv)
 	char *line = NULL;
 	size_t size = 0;
 
+	api.begin();
 	output = argc == 2 ? fdopen(atoi(argv[1]), "w") : NULL;
 	if (!output) {
 		fprintf(stderr, "usage: agent DESCRIPTOR\n");

@@ -11,15 +11,26 @@ conformance_tests = \
 if TESTS_ENABLED
 TESTS += $(conformance_tests)
 if CTL
-check_PROGRAMS += tests/conformance/agent
+check_PROGRAMS += tests/conformance/agent tests/conformance/agent-plain
 endif
 endif
 
-# C's agent. It has json-c, as usocketctl has.
-tests_conformance_agent_SOURCES = tests/conformance/agent.c
+# C's agents. They have json-c, as usocketctl has; the plain one nothing of ours.
+tests_conformance_agent_SOURCES = \
+	tests/conformance/agent.c \
+	tests/conformance/agent.h \
+	tests/conformance/agent_usocket.c
 tests_conformance_agent_CPPFLAGS = $(base_cppflags) -I$(srcdir)/client $(JSONC_CFLAGS)
 tests_conformance_agent_LDFLAGS = $(program_ldflags)
 tests_conformance_agent_LDADD = libusocket.la $(JSONC_LIBS)
+
+tests_conformance_agent_plain_SOURCES = \
+	tests/conformance/agent.c \
+	tests/conformance/agent.h \
+	tests/conformance/agent_plain.c
+tests_conformance_agent_plain_CPPFLAGS = $(base_cppflags) $(JSONC_CFLAGS)
+tests_conformance_agent_plain_LDFLAGS = $(program_ldflags)
+tests_conformance_agent_plain_LDADD = $(JSONC_LIBS)
 
 EXTRA_DIST += \
 	$(conformance_tests) \

@@ -67,12 +67,28 @@ C_LACKS = {
 }
 
 
+def _absent_c(path):
+    return None if os.path.exists(path) else "built without json-c"
+
+
 def _c():
     path = _build("tests", "conformance", "agent")
     real = _build("tests", "conformance", ".libs", "agent")
     path = real if os.path.exists(real) else path
-    return Runtime("C", "C", {"c"}, [path, FD], lacks=C_LACKS,
-                   absent=None if os.path.exists(path) else "built without json-c")
+    return Runtime("C", "C", {"c"}, [path, FD], lacks=C_LACKS, absent=_absent_c(path))
+
+
+# ---- unmodified programs -----------------------------------------------------
+
+def _preload():
+    """C with the kernel's calls, and all of its sockets in the stack."""
+    path = _build("tests", "conformance", "agent-plain")
+    absent = _absent_c(path)
+    if harness.is_sanitized():
+        absent = "the sanitizer takes the calls that usocket-run takes"
+    return Runtime("preload", "C under `usocket-run`", {"c", "preload"},
+                   [harness.program("usocket-run"), "--stack-loopback", "--", path, FD],
+                   {"USOCKET_PRELOAD": _build(".libs", "libusocket-preload.so")}, C_LACKS, absent)
 
 
 # ---- CPython -----------------------------------------------------------------
@@ -150,14 +166,18 @@ def _lua(interpreter, version, title):
         # Its own allocator is not the sanitizer's to judge.
         env["ASAN_OPTIONS"] = _without_leaks()
     program = shutil.which(interpreter)
-    is_there = program and os.path.exists(os.path.join(folder, "usocket.so"))
+    reason = None
+    if not program:
+        reason = f"{interpreter} is not installed"
+    elif not os.path.exists(os.path.join(folder, "usocket.so")):
+        reason = f"built without the module for {title}"
     return Runtime(interpreter, title, {"lua"}, [program, _agent("agent.lua"), FD], env, LUA_LACKS,
-                   None if is_there else f"built without the module for {title}")
+                   reason)
 
 
 def runtimes():
     """All of them, in the order of the table's columns."""
-    return [_c(), _cpython("cpython-usocket", "usocket", "usocket"),
+    return [_c(), _preload(), _cpython("cpython-usocket", "usocket", "usocket"),
             _cpython("cpython-socket", "usocket.stdsocket", "socket"),
             _micropython_c("usocket"), _micropython_c("socket"),
             _micropython_ffi("usocket"), _micropython_ffi("socket"),

@@ -142,7 +142,7 @@ class Vocabulary:
 
     def count_datagrams(self, s):
         """Takes datagrams until none is left: how many."""
-        s.settimeout(0.2)
+        s.settimeout(0.5)
         n = 0
         while True:
             try:

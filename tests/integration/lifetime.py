@@ -341,6 +341,16 @@ class DaemonDies(loads.LoadCase):
     config = {"resolver": {"servers": harness.Tun.SILENT[4]}}
     CALLS = {"recv", "poll", "send", "accept", "recvfrom", "connect", "lookup"}
 
+    def test_only_thread(self):
+        port = self.kernel_echo()
+        self.assertEqual(self.kernel_load("alone", host=self.kernel, port=port).wait(), ["done"])
+        client = self.load("alone", host=self.kernel, port=port, bereave=1)
+        client.line("waiting")
+        # Now or in its recv().
+        self.daemon.kill()
+        self.assertEqual(client.wait(), ["done"])
+        self.start_daemon()
+
     def bereave(self, end):
         echo = self.kernel_load("echo", host=self.kernel)
         stall = self.kernel_listener()

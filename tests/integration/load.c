@@ -84,6 +84,7 @@ static const struct command commands[] = {
 	{ "take-over", load_take_over, "receives and uses them" },
 	{ "dup", load_dup, "a connection ends with its last descriptor" },
 	{ "threads", load_threads, "threads on one socket and on many; all inside the stack" },
+	{ "alone", load_alone, "what interrupts the only thread of a process" },
 	{ "bereaved", load_bereaved, "what its calls say when the daemon dies" },
 };
 

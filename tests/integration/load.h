@@ -105,6 +105,7 @@ int load_hand_over(const struct args *args);
 int load_take_over(const struct args *args);
 int load_dup(const struct args *args);
 int load_threads(const struct args *args);
+int load_alone(const struct args *args);
 int load_bereaved(const struct args *args);
 
 #endif

@@ -44,6 +44,7 @@ class Streams(PreloadCase):
             fails(errno.ESOCKTNOSUPPORT, socket.socket, socket.AF_INET, socket.SOCK_SEQPACKET)
             fails(errno.EPROTONOSUPPORT, socket.socket, socket.AF_INET, socket.SOCK_STREAM, 17)
             fails(errno.EPROTONOSUPPORT, socket.socket, socket.AF_INET, socket.SOCK_DGRAM, 6)
+            fails(errno.EINVAL, socket.socket, socket.AF_INET, socket.SOCK_STREAM, 300)
             # Quectel's numbers mean nothing here.
             fails(errno.EPROTONOSUPPORT, socket.socket, socket.AF_INET, socket.SOCK_STREAM, 7)
             """)
@@ -82,6 +83,38 @@ class Streams(PreloadCase):
             s = socket.socket()
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             fails(errno.EADDRINUSE, s.bind, l.getsockname())
+            """)
+
+    @rows("K1", "B5", "S2")
+    def test_addresses_of_another_shape(self):
+        self.script("""
+            def raw(f, s, address, n):
+                if f(s.fileno(), address, n) < 0:
+                    return ctypes.get_errno()
+                return 0
+            four = struct.pack("=H", socket.AF_INET) + struct.pack("!H", 1) + \
+                socket.inet_aton(KERNEL) + bytes(8)
+            six = struct.pack("=H", socket.AF_INET6) + struct.pack("!HI", 1, 0) + \
+                socket.inet_pton(socket.AF_INET6, "::ffff:" + KERNEL) + bytes(4)
+            foreign = struct.pack("=H", 99) + bytes(26)
+            for f in libc.connect, libc.bind:
+                for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+                    s = socket.socket(type=kind)
+                    assert raw(f, s, four, 1) == errno.EINVAL
+                    assert raw(f, s, four, 15) == errno.EINVAL
+                    assert raw(f, s, None, 16) == errno.EFAULT
+                    assert raw(f, s, foreign, 16) == errno.EAFNOSUPPORT
+                    assert raw(f, s, six, 28) == errno.EAFNOSUPPORT
+                    s = socket.socket(socket.AF_INET6, kind)
+                    assert raw(f, s, six, 23) == errno.EINVAL
+                    assert raw(f, s, foreign, 28) == errno.EAFNOSUPPORT
+                    if kind == socket.SOCK_STREAM or f is libc.bind:
+                        assert raw(f, s, four, 16) == errno.EINVAL
+            s = socket.socket(socket.AF_INET6)
+            assert raw(libc.connect, s, six, 28) == errno.ECONNREFUSED
+            s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            assert raw(libc.connect, s, four, 16) == 0
+            assert s.getpeername()[:2] == ("::ffff:" + KERNEL, 1)
             """)
 
     @rows("B3", "B4", "B5", "L3")
@@ -306,6 +339,19 @@ class Streams(PreloadCase):
                         assert wait(call, e.fileno()) == [(s.fileno(), 28)], call
                         assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 111
             ''')
+
+    @rows("P9")
+    def test_epoll_never_shows_a_listener_as_writable(self):
+        self.script("""
+            l, e = socket.create_server((STACK, 0)), select.epoll()
+            e.register(l, select.EPOLLIN | select.EPOLLOUT)
+            assert e.poll(0.05) == []
+            e.modify(l, select.EPOLLOUT)
+            assert e.poll(0.05) == []
+            e.modify(l, select.EPOLLIN | select.EPOLLOUT)
+            a = socket.create_connection(l.getsockname())
+            assert e.poll(20) == [(l.fileno(), select.EPOLLIN)]
+            """)
 
     @rows("K5", "P3", "P7")
     def test_epoll_adds_nothing_to_a_connection(self):

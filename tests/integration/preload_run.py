@@ -133,6 +133,7 @@ class Run(PreloadCase):
         said = self.run_it(path, USOCKET_PRELOAD="/nonexistent/libusocket-preload.so",
                            expected=126)
         self.assertIn("No such file", said)
+        self.assertIn("USOCKET_PRELOAD", said)
         # One that is there but cannot be loaded: glibc would only warn.
         broken = os.path.join(self.folder, "libusocket-preload.so")
         with open(broken, "w") as f:

@@ -16,7 +16,6 @@ import unittest
 
 import harness
 from harness import Tun, TunCase
-from quecpython_tls import make_certificate
 
 RUN_S = 40
 
@@ -148,9 +147,6 @@ class PreloadCase(TunCase):
         self.addCleanup(stop)
         server.port = server.server_address[1]
         return server
-
-    def certificate(self):
-        return make_certificate(self.folder, "peer.test")
 
     def connect_until_served(self, port):
         """A kernel socket to a server of the stack's that may not be up yet."""
