@@ -79,6 +79,8 @@ static int send_all(lua_State *L, struct ulua_socket *s, const char *data, size_
 	*sent = 0;
 	ulua_timing_begin(&timing, &s->limits);
 	do {
+		/* A signal may have come while there was something to do. */
+		ulua_run_hooks(L);
 		ulua_timing_next(&timing, *sent, &call);
 		while ((n = usocket_script_send(&s->script, &call, data + *sent, len - *sent, 0)) ==
 			-EINTR)
@@ -134,7 +136,7 @@ static void reading_begin(lua_State *L, struct reading *r)
 	ulua_timing_begin(&r->timing, &r->s->limits);
 }
 
-/* After -EINTR. The buffer is empty then, or nothing has been taken from it. */
+/* Before a wait, and after -EINTR. The buffer is empty then, or nothing has been taken from it. */
 static void run_hooks(struct reading *r)
 {
 	size_t n = r->bytes.len - r->prefix_len;
@@ -153,6 +155,8 @@ static ssize_t receive_some(struct reading *r, char *data, size_t size, bool *is
 	ssize_t n;
 
 	*is_end = false;
+	/* A signal may have come while there was something to do. */
+	run_hooks(r);
 	ulua_timing_next(&r->timing, r->bytes.len, &call);
 	while ((n = usocket_script_recv(&r->s->script, &call, data, size, 0, NULL)) == -EINTR)
 		run_hooks(r);

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The module inside Lua: signals, garbage, many descriptors, foreign objects, no daemon."""
 
+import contextlib
 import os
 import resource
 import signal
+import socket
 import time
 
 import fakedns
@@ -62,6 +64,32 @@ class _Runtime(Interrupts, SlirpCase):
                 status, _, err = self.interrupt(code)
                 self.assertIn("interrupted!", err)
                 self.assertEqual(status, 1)
+
+    def test_interrupt_while_bytes_flow(self):
+        """The signal finds the script at work, not in a wait, and the flow then ends."""
+        def take(peer, n):
+            while n > 0 and (data := peer.recv(min(n, 1 << 16))):
+                n -= len(data)
+
+        def give(peer, n):
+            peer.sendall(bytes(n))
+        for flow, code in ((take, "c:send(('x'):rep(5e7))"), (give, "c:receive('*a')")):
+            with self.subTest(code), socket.create_server(("127.0.0.1", 0)) as listener:
+                child = self.start(self.script(f"""
+                    local usocket = require("usocket")
+                    local c = usocket.connect("10.0.2.2", {listener.getsockname()[1]})
+                    {code}
+                    """))
+                peer, _ = listener.accept()
+                with peer:
+                    flow(peer, 1 << 20)
+                    child.send_signal(signal.SIGINT)
+                    # More than all buffers on the way hold.
+                    with contextlib.suppress(ConnectionError):
+                        flow(peer, 16 << 20)
+                    _, err = child.communicate(timeout=20)
+                self.assertIn("interrupted!", err)
+                self.assertEqual(child.returncode, 1)
 
     def test_a_signal_without_a_hook_ends_no_call(self):
         child = self.start(self.script("""
