@@ -36,7 +36,8 @@
  *   closed while bytes before the error are still on their way through it.
  *
  * After the client's close the socket is an ORPHAN until TCP has delivered
- * what was queued or the linger limit is over.
+ * what was queued or the linger limit is over: of SO_LINGER from the close on, else
+ * the configured one since the peer has last acknowledged something.
  */
 #include "daemon/tcp_private.h"
 
@@ -146,6 +147,19 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
 	return ERR_OK;
 }
 
+static uint32_t default_linger(const struct tcp_socket *t)
+{
+	return t->base.registry->daemon->config.linger_s;
+}
+
+/* A slow peer is not one that has gone: the limit is for standing still. */
+static void linger_on(struct tcp_socket *t)
+{
+	if (t->phase == TCP_PHASE_ORPHAN &&
+		socket_option(&t->base, usp_Option_OPTION_LINGER) < 0)
+		tcp_arm_deadline(t, default_linger(t) * 1000);
+}
+
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
 	struct tcp_socket *t = arg;
@@ -159,6 +173,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 		tcp_delay_sample(&t->delay, t->pcb, rtt_us, stack_now_ns());
 	tcp_delay_acked(&t->delay, t->pcb);
 	tcp_user_timeout_restart(t);
+	linger_on(t);
 	socket_schedule(&t->base);
 	return ERR_OK;
 }
@@ -543,8 +558,7 @@ static void send_fin(struct tcp_socket *t)
 static void become_orphan(struct tcp_socket *t)
 {
 	int32_t linger = socket_option(&t->base, usp_Option_OPTION_LINGER);
-	uint32_t limit = linger > 0 ? (uint32_t)linger
-				    : t->base.registry->daemon->config.linger_s;
+	uint32_t limit = linger > 0 ? (uint32_t)linger : default_linger(t);
 
 	if (linger == 0 || tcp_arm_deadline(t, limit * 1000) < 0) {
 		socket_kill(&t->base);

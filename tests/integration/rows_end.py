@@ -72,6 +72,21 @@ class End(StreamCase):
         self.assertGreater(time.monotonic() - start, 0.95)
         self.eventually(lambda: not usock.sockets())
 
+    @rows("X1")
+    def test_linger_limit_is_for_a_peer_that_stands_still(self):
+        s, hand = self.hand_connected(window=1000)
+        s.send(bytes(100000))
+        s.close()
+        start = time.monotonic()
+        # The limit is a second; a slow peer takes something in each.
+        while time.monotonic() - start < 2.5:
+            hand.take(hand.expect(wire.ACK, matches=lambda p: p.payload))
+            time.sleep(0.2)
+        self.assertEqual([r.flags & usock.INFO_ORPHAN for r in usock.sockets()],
+                         [usock.INFO_ORPHAN])
+        hand.expect(wire.RST, timeout_s=5)
+        self.eventually(lambda: not usock.sockets())
+
     @rows("X1", "Q8")
     def test_closed_socket_is_shown_as_orphan_until_it_is_done(self):
         s, hand = self.hand_connected()
