@@ -188,11 +188,31 @@ static void run_slow(uint64_t now)
 		timers.slow_due_ns = now + SLOW_NS;
 }
 
+/*
+ * A peer may take the byte that its closed window was probed with. If that was the last
+ * one, lwIP's persist timer runs on, and lwIP insists that there is more to probe with.
+ */
+static void stop_probing_with_nothing(void)
+{
+	struct tcp_pcb *pcb;
+
+	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+		if (!pcb->unsent)
+			pcb->persist_backoff = 0;
+	}
+}
+
+void timers_tick_tcp(void)
+{
+	stop_probing_with_nothing();
+	tcp_tmr();
+}
+
 static void run_tcp(uint64_t now)
 {
 	if (!timers.tcp_running || now + SLACK_NS < timers.tcp_due_ns)
 		return;
-	tcp_tmr();
+	timers_tick_tcp();
 	timers.tcp_due_ns += TCP_TICK_NS;
 	if (now >= timers.tcp_due_ns)
 		timers.tcp_due_ns = now + TCP_TICK_NS;

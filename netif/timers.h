@@ -26,6 +26,9 @@ typedef void (*timers_acks_fn)(void);
  */
 void timers_ack_delayed(timers_acks_fn send_acks);
 
+/* One tick of lwIP's TCP, 250 ms; for who keeps its time, else the loop does. */
+void timers_tick_tcp(void);
+
 /* IGMP or MLD may have a report pending. */
 void timers_groups_changed(void);
 

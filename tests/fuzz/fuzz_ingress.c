@@ -16,6 +16,7 @@
 #include "netif/log.h"
 #include "netif/reassembly.h"
 #include "netif/stack.h"
+#include "netif/timers.h"
 
 #include "lwip/etharp.h"
 #include "lwip/igmp.h"
@@ -301,7 +302,7 @@ static void run_timers(void)
 	int i;
 
 	for (i = 0; i < 2; i++)
-		tcp_tmr();
+		timers_tick_tcp();
 	for (i = 0; i < 5; i++) {
 		igmp_tmr();
 		mld6_tmr();

@@ -158,3 +158,20 @@ class Minutes(HandCase):
         hand.send(wire.ACK, window=1000)
         packet = hand.expect(wire.ACK, matches=lambda p: len(p.payload) > 1)
         self.assertEqual(packet.payload, b"waiting"[packet.seq - hand.ack:])
+
+    @rows("P4", "W2")
+    def test_peer_takes_what_probes_its_closed_window(self):
+        """Nothing is left to be probed with: once that stopped the daemon."""
+        for window in (0, 1000):
+            with self.subTest(window=window):
+                s, hand = self.hand_connected(window=0)
+                s.send(b"x")
+                probe = hand.expect(wire.ACK, matches=lambda p: p.payload)
+                hand.ack = probe.seq + 1
+                hand.send(wire.ACK, window=window)
+                # Some ticks of lwIP's clock.
+                time.sleep(1.2)
+                s.send(b"y")
+                hand.send(wire.ACK, window=1000)
+                self.assertEqual(hand.expect(wire.ACK, matches=lambda p: p.payload).payload, b"y")
+                hand.reset()
