@@ -184,7 +184,7 @@ class Send(StreamCase):
 
     @rows("W11", "G5")
     def test_sendall_deadline_is_for_the_whole_call(self):
-        data = bytes(64 << 20)
+        data = bytes(16 << 20)
 
         def send_to_a_slow_reader():
             s, peer = self.connected()
