@@ -79,12 +79,12 @@ static int send_all(lua_State *L, struct ulua_socket *s, const char *data, size_
 	*sent = 0;
 	ulua_timing_begin(&timing, &s->limits);
 	do {
-		/* A signal may have come while there was something to do. */
-		ulua_run_hooks(L);
 		ulua_timing_next(&timing, *sent, &call);
-		while ((n = usocket_script_send(&s->script, &call, data + *sent, len - *sent, 0)) ==
-			-EINTR)
+		/* Also the first time: a signal may have come while there was work. */
+		do {
 			ulua_run_hooks(L);
+			n = usocket_script_send(&s->script, &call, data + *sent, len - *sent, 0);
+		} while (n == -EINTR);
 		if (n < 0)
 			return timing_result(&timing, (int)n);
 		*sent += (size_t)n;
@@ -136,7 +136,7 @@ static void reading_begin(lua_State *L, struct reading *r)
 	ulua_timing_begin(&r->timing, &r->s->limits);
 }
 
-/* Before a wait, and after -EINTR. The buffer is empty then, or nothing has been taken from it. */
+/* Before each wait. The buffer is empty then, or nothing has been taken from it. */
 static void run_hooks(struct reading *r)
 {
 	size_t n = r->bytes.len - r->prefix_len;
@@ -155,11 +155,11 @@ static ssize_t receive_some(struct reading *r, char *data, size_t size, bool *is
 	ssize_t n;
 
 	*is_end = false;
-	/* A signal may have come while there was something to do. */
-	run_hooks(r);
 	ulua_timing_next(&r->timing, r->bytes.len, &call);
-	while ((n = usocket_script_recv(&r->s->script, &call, data, size, 0, NULL)) == -EINTR)
+	do {
 		run_hooks(r);
+		n = usocket_script_recv(&r->s->script, &call, data, size, 0, NULL);
+	} while (n == -EINTR);
 	if (n < 0)
 		return timing_result(&r->timing, (int)n);
 	*is_end = n == 0;
