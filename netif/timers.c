@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * lwIP's own timer list wakes the process many times a second for ever. Here
- * two events replace it:
+ * three events replace it:
  *
  * tick: every 250 ms while TCP has connections (active or TIME-WAIT), which
  * is what lwIP's TCP counts its time in. The slow work (ARP and neighbour
@@ -25,7 +25,7 @@
  * after the last one ended. If the process was stopped, missed TCP ticks are
  * not made up for: connections would all time out at once.
  *
- * Both have timerfds (timerfd_create(2)). libevent's own timers go by a coarse clock,
+ * All three have timerfds (timerfd_create(2)). libevent's own timers go by a coarse clock,
  * and would wake the process a few milliseconds early as often as not; made
  * precise they cost a system call in every turn of the loop.
  *
