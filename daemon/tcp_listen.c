@@ -199,7 +199,7 @@ bool tcp_listen_admit_syn(struct tcp_socket *t)
 	return true;
 }
 
-static void abort_children(struct tcp_child_queue *queue)
+static void abort_children(struct tcp_socket_queue *queue)
 {
 	struct tcp_socket *child;
 

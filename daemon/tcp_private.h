@@ -39,7 +39,7 @@ enum tcp_phase {
 	TCP_PHASE_COUNT,
 };
 
-TAILQ_HEAD(tcp_child_queue, tcp_socket);
+TAILQ_HEAD(tcp_socket_queue, tcp_socket);
 
 struct tcp_socket {
 	struct usock base;
@@ -86,9 +86,9 @@ struct tcp_socket {
 	uint32_t n_filler;	/* bytes that keep the channel unwritable */
 
 	/* Listener. */
-	int message_cost;		/* SIOCOUTQ of one message, 0: unknown */
-	struct tcp_child_queue untaken; /* in the order they were passed on */
-	struct tcp_child_queue queued;	/* accepted, not passed on yet */
+	int message_cost;		 /* SIOCOUTQ of one message, 0: unknown */
+	struct tcp_socket_queue untaken; /* in the order they were passed on */
+	struct tcp_socket_queue queued;	 /* accepted, not passed on yet */
 	uint32_t n_queued, n_untaken;
 
 	/* Accepted, while its listener's channel holds the client's end. */

@@ -67,7 +67,7 @@
 #define FIRST_BURST_RTT_US 200000
 
 /* lwIP is one a process, and so are its connections. Oldest first. */
-static struct tcp_child_queue acks_put_off = TAILQ_HEAD_INITIALIZER(acks_put_off);
+static struct tcp_socket_queue acks_put_off = TAILQ_HEAD_INITIALIZER(acks_put_off);
 
 static void forget_ack(struct tcp_socket *t)
 {
