@@ -14,7 +14,8 @@
  * modem that says nothing cannot be told to deactivate a context, so it has a
  * ladder of its own. A helper that crashed or a device that is not there climbs
  * none, but keeps the rung: a modem is away for a while after its reset, and
- * that is not the end of its story.
+ * that is not the end of its story. When another program has the port nothing of
+ * the step could be done, so it is still to be done.
  *
  * A refusal that does not mend itself is final when it has been heard so many
  * times since the network last let us in: an authentication server may fail
@@ -40,7 +41,7 @@ static const struct reason_row {
 	[TABLE_REASON_CONFIGURATION] = { LADDER_NONE, 0 },
 	[TABLE_REASON_SYSTEM] = { LADDER_NONE, 0 },
 	[TABLE_REASON_DEVICE] = { LADDER_NONE, 0 },
-	[TABLE_REASON_DEVICE_BUSY] = { LADDER_NONE, 0 },
+	[TABLE_REASON_DEVICE_BUSY] = { LADDER_WAIT, 0 },
 	[TABLE_REASON_HELPER] = { LADDER_NONE, 0 },
 	[TABLE_REASON_SILENT] = { LADDER_SILENT, 0 },
 	[TABLE_REASON_MODEM] = { LADDER_FULL, 0 },
@@ -88,6 +89,7 @@ static const struct {
 	unsigned int n;
 } ladders[] = {
 	[LADDER_NONE] = { no_steps, N(no_steps) },
+	[LADDER_WAIT] = { no_steps, N(no_steps) },
 	[LADDER_FULL] = { full_steps, N(full_steps) },
 	[LADDER_SILENT] = { silent_steps, N(silent_steps) },
 };
@@ -111,6 +113,8 @@ void ladder_hurry(struct ladder *ladder)
 
 static void climb(struct ladder *ladder, enum ladder_kind kind)
 {
+	if (kind == LADDER_WAIT)
+		return;
 	ladder->latest = kind;
 	if (kind == LADDER_NONE)
 		return;

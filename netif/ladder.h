@@ -13,6 +13,7 @@
 /* Which steps a reason leads to. */
 enum ladder_kind {
 	LADDER_NONE,   /* no step of ours mends that: redial */
+	LADDER_WAIT,   /* nor that, which is over by itself: then the step that was due */
 	LADDER_FULL,   /* each step more than the one before */
 	LADDER_SILENT, /* nobody listens to the gentle steps */
 	LADDER_KIND_COUNT,
@@ -21,7 +22,7 @@ enum ladder_kind {
 /* Embedded in a link; all zero is the beginning. */
 struct ladder {
 	unsigned int n_failures; /* in a row, of any reason */
-	enum ladder_kind latest; /* of the latest failure */
+	enum ladder_kind latest; /* of the latest failure, never LADDER_WAIT */
 	enum ladder_kind kind;	 /* of the rung */
 	unsigned int rung;	 /* failures in a row that climb this ladder */
 	enum table_link_reason refusal;

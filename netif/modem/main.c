@@ -8,7 +8,9 @@
  * pair as descriptor 4 (proto/helper.proto), and by nobody else. It takes its
  * configuration, opens the port, drops all rights, and makes one call. It ends
  * with the call, which it reports, or when either pair is closed, that is when
- * the daemon ends, however it ends.
+ * the daemon ends, however it ends. A port that is busy is tried for a while: by
+ * ModemManager, which looks at new ports, or by the helper before this one, which the
+ * kernel may not be done with.
  *
  * Packets that the daemon does not take are dropped: the peer is behind a
  * network that drops as well. Packets for the network wait in flows.c while the
@@ -36,12 +38,16 @@
 #define PACKETS_PER_TURN 16
 /* Two packets keep the line busy; more in its queue only adds delay. */
 #define PENDING_MAX 3200
+/* How often a busy port is tried again, and how many times. */
+#define BUSY_MS	   100
+#define BUSY_TRIES 20
 
 static struct {
 	struct event_base *base;
-	struct event *messages, *packets;
+	struct event *messages, *packets, *again;
 	struct call_config config;
 	struct serial *line, *control; /* NULL: none */
+	unsigned int n_busy;	       /* tries that found a port busy */
 	struct call *call;	       /* NULL: not started yet */
 	struct flows *flows;	       /* packets for the network */
 	int status;
@@ -171,30 +177,29 @@ static bool is_usb_port(const char *device)
 	return strncmp(name, "ttyUSB", 6) == 0 || strncmp(name, "ttyACM", 6) == 0;
 }
 
-static int open_port(struct serial **port, const char *device)
+/* Returns whether it is open; if not, another try is due, or it has failed. */
+static bool open_port(struct serial **port, const char *device)
 {
+	const struct timeval later = { .tv_usec = BUSY_MS * 1000 };
 	const ush_HelperModem *m = &helper.config.modem;
-	int error = serial_open(port, device, m->baud, m->hardware_flow);
+	int error = *port ? 0 : serial_open(port, device, m->baud, m->hardware_flow);
 
-	if (error)
+	if (error == -EBUSY && helper.n_busy++ < BUSY_TRIES)
+		event_add(helper.again, &later);
+	else if (error)
 		fail(open_reason(-error), error == -ENOTTY || error == -EINVAL, device,
 			open_error(-error));
-	return error;
+	return error == 0;
 }
 
-static void start(const ush_HelperStart *start)
+static void make_call(void)
 {
 	const ush_HelperModem *m = &helper.config.modem;
 	struct call_ports ports;
 	int error;
 
-	if (helper.call || helper.line)
-		return;
-	helper.config.mtu = start->mtu;
-	helper.config.is_serial_line = !is_usb_port(m->device);
-	if (open_port(&helper.line, m->device) != 0)
-		return;
-	if (m->at_device[0] && open_port(&helper.control, m->at_device) != 0)
+	if (!open_port(&helper.line, m->device) ||
+		(m->at_device[0] && !open_port(&helper.control, m->at_device)))
 		return;
 	error = rights_drop();
 	if (error) {
@@ -209,6 +214,23 @@ static void start(const ush_HelperStart *start)
 		fail(TABLE_REASON_SYSTEM, false, "usocket-modem", "out of memory");
 	else
 		event_add(helper.packets, NULL);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	make_call();
+}
+
+static void start(const ush_HelperStart *start)
+{
+	if (helper.call || helper.line || helper.n_busy > 0)
+		return;
+	helper.config.mtu = start->mtu;
+	helper.config.is_serial_line = !is_usb_port(helper.config.modem.device);
+	make_call();
 }
 
 static void take_user_command(const ush_HelperAt *at)
@@ -304,8 +326,9 @@ static void run(void)
 		on_message, NULL);
 	helper.packets = event_new(helper.base, HELPER_FD_PACKETS, EV_READ | EV_PERSIST,
 		on_packets, NULL);
+	helper.again = evtimer_new(helper.base, on_again, NULL);
 	helper.flows = flows_new();
-	if (!helper.messages || !helper.packets || !helper.flows)
+	if (!helper.messages || !helper.packets || !helper.again || !helper.flows)
 		return;
 	event_add(helper.messages, NULL);
 	event_base_dispatch(helper.base);
@@ -315,7 +338,7 @@ static void run(void)
 
 static void clean_up(void)
 {
-	struct event *events[] = { helper.messages, helper.packets };
+	struct event *events[] = { helper.messages, helper.packets, helper.again };
 
 	call_free(helper.call);
 	flows_free(helper.flows);

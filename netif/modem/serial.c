@@ -34,6 +34,7 @@ struct serial {
 	struct serial_handlers handlers;
 	struct event *readable, *writable;
 	struct evbuffer *queue;
+	bool is_locked; /* by us: nobody else may have it open */
 	bool is_lost;
 };
 
@@ -107,13 +108,14 @@ int serial_set_baud(struct serial *serial, uint32_t baud)
 	return tcsetattr(serial->fd, TCSANOW, &t) == 0 ? 0 : -errno;
 }
 
-static int lock(int fd)
+static int lock(struct serial *serial)
 {
-	if (!isatty(fd))
+	if (!isatty(serial->fd))
 		return -ENOTTY;
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+	if (flock(serial->fd, LOCK_EX | LOCK_NB) != 0)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	return ioctl(fd, TIOCEXCL) == 0 ? 0 : -errno;
+	serial->is_locked = ioctl(serial->fd, TIOCEXCL) == 0;
+	return serial->is_locked ? 0 : -errno;
 }
 
 int serial_open(struct serial **serial, const char *path, uint32_t baud, bool hardware_flow)
@@ -124,7 +126,7 @@ int serial_open(struct serial **serial, const char *path, uint32_t baud, bool ha
 	if (!s)
 		return -ENOMEM;
 	s->fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	error = s->fd < 0 ? -errno : lock(s->fd);
+	error = s->fd < 0 ? -errno : lock(s);
 	if (!error)
 		error = configure(s->fd, baud, hardware_flow);
 	if (error) {
@@ -146,10 +148,11 @@ void serial_free(struct serial *serial)
 		event_free(serial->writable);
 	if (serial->queue)
 		evbuffer_free(serial->queue);
-	if (serial->fd >= 0) {
+	/* Not of a port that somebody else has locked. */
+	if (serial->is_locked)
 		ioctl(serial->fd, TIOCNXCL);
+	if (serial->fd >= 0)
 		close(serial->fd);
-	}
 	free(serial);
 }
 

@@ -4,6 +4,7 @@
 is the host's loopback: from the serial port to the bytes of a socket."""
 
 import errno
+import fcntl
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ import runner
 import usock
 from harness import Daemon, eventually
 from modem_support import ModemCase
+from runner import deadline
 
 
 class ColdStart(ModemCase):
@@ -61,6 +63,22 @@ class ColdStart(ModemCase):
         self.passes_data()
 
 
+class BusyAtFirst(ModemCase):
+    """A program that looks at new ports, as ModemManager does."""
+
+    def prepare(self):
+        self.port = self.keep(open(self.modem.device, "rb+", buffering=0))
+        fcntl.flock(self.port, fcntl.LOCK_EX)
+
+    def test_is_waited_for(self):
+        eventually(self.children, what="the helper")
+        time.sleep(0.3)
+        self.port.close()
+        self.wait_up()
+        self.passes_data()
+        self.assertNotIn("in use by another program", self.daemon.log())
+
+
 class LeftInACall(ModemCase):
     options = ("--start", "data")
 
@@ -73,6 +91,7 @@ class LeftInACall(ModemCase):
 class Silent(ModemCase):
     options = ("--start", "silent")
 
+    @deadline(150)
     def test_is_reset_after_failures_and_status_answers_meanwhile(self):
         self.wait_cause("does not answer", 40)
         begin = time.monotonic()

@@ -79,6 +79,22 @@ START_TEST(ladder_other_failures_between_keep_the_rung)
 }
 END_TEST
 
+START_TEST(ladder_busy_port_leaves_the_step_to_be_done)
+{
+	struct ladder ladder = { 0 };
+
+	fail_times(&ladder, TABLE_REASON_DEVICE_BUSY, 2);
+	ck_assert_int_eq(ladder_step(&ladder, TABLE_STEP_POWER), TABLE_STEP_REDIAL);
+	fail_times(&ladder, TABLE_REASON_SILENT, 2);
+	fail_times(&ladder, TABLE_REASON_DEVICE_BUSY, 3);
+	ck_assert_int_eq(ladder_step(&ladder, TABLE_STEP_POWER), TABLE_STEP_RESET);
+	/* The pauses grow all the same. */
+	ck_assert_uint_eq(ladder.n_failures, 7);
+	ladder_failed(&ladder, TABLE_REASON_SILENT);
+	ck_assert_int_eq(ladder_step(&ladder, TABLE_STEP_POWER), TABLE_STEP_POWER);
+}
+END_TEST
+
 START_TEST(ladder_of_another_kind_starts_at_its_foot)
 {
 	struct ladder ladder = { 0 };
@@ -171,6 +187,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, ladder_reason_leads_to_its_steps, 0, N(step_rows));
 	tcase_add_test(tc, ladder_other_failures_between_keep_the_rung);
+	tcase_add_test(tc, ladder_busy_port_leaves_the_step_to_be_done);
 	tcase_add_test(tc, ladder_of_another_kind_starts_at_its_foot);
 	tcase_add_test(tc, ladder_pause_doubles_up_to_five_minutes);
 	tcase_add_loop_test(tc, ladder_refusals_end_it_after_the_third, 0, N(end_rows));

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -110,8 +111,15 @@ END_TEST
 START_TEST(open_of_what_is_no_free_port_fails)
 {
 	struct serial *other = NULL;
+	int port = open(name, O_RDWR | O_NOCTTY), is_exclusive = 0;
 
 	ck_assert_int_eq(serial_open(&other, name, 115200, false), -EBUSY);
+	/* That failed, and the port is as exclusive as before: only root could open it. */
+	if (port >= 0) {
+		ck_assert_int_eq(ioctl(port, TIOCGEXCL, &is_exclusive), 0);
+		ck_assert_int_ne(is_exclusive, 0);
+		close(port);
+	}
 	ck_assert_int_eq(serial_open(&other, "/dev/null", 115200, false), -ENOTTY);
 	ck_assert_int_eq(serial_open(&other, "/nowhere", 115200, false), -ENOENT);
 	ck_assert_ptr_null(other);
