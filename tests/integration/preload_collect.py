@@ -5,7 +5,8 @@ usage: preload_collect.py FILE MODULE [PATTERN...]
   FILE     gets a line "ID<tab>started" when a test starts and "ID<tab>OUTCOME"
            (passed, failed, skipped) when it ends; what it names already is not run
   PATTERN  of a test's name below MODULE, or of its class or folder; one that
-           starts with ! takes away from what the others choose
+           starts with ! takes away from what the others choose, tests of one that
+           starts with ~ wait HOPELESS_S instead of 5 s for what will not come
 
 Why a test failed goes to standard error, below a line "==== ID". A test that takes
 longer than TEST_S ends the process with a dump of its stacks; whoever started it
@@ -14,6 +15,7 @@ starts it again for the rest.
 
 import faulthandler
 import fnmatch
+import gc
 import importlib
 import os
 import sys
@@ -23,6 +25,7 @@ from test import support
 
 # Some of asyncio's compute for half a minute on a busy machine.
 TEST_S = 120
+HOPELESS_S = 0.5
 
 
 class Collector(unittest.TestResult):
@@ -87,12 +90,30 @@ def all_tests(suite):
             yield item
 
 
-def is_wanted(name, patterns):
-    def fits(pattern):
-        return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, pattern + ".*")
-    chosen = [p for p in patterns if not p.startswith("!")]
-    return ((not chosen or any(map(fits, chosen))) and
-            not any(fits(p[1:]) for p in patterns if p.startswith("!")))
+def split_patterns(patterns):
+    """By their signs: what is chosen, what is not (!), what waits less (~)."""
+    signs = {sign: [p[1:] for p in patterns if p.startswith(sign)] for sign in "!~"}
+    return [p for p in patterns if not p.startswith(("!", "~"))], signs["!"], signs["~"]
+
+
+def fits(name, patterns):
+    return any(fnmatch.fnmatchcase(name, p) or fnmatch.fnmatchcase(name, p + ".*")
+               for p in patterns)
+
+
+def wanted_tests(module, done, patterns):
+    """Only the suite that is returned holds the tests, and frees each when it has run."""
+    chosen, unwanted, hopeless = split_patterns(patterns)
+    suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(module))
+    wanted = unittest.TestSuite()
+    for test in all_tests(suite):
+        name = test.id().removeprefix(module + ".")
+        if test.id() in done or fits(name, unwanted) or (chosen and not fits(name, chosen)):
+            continue
+        if fits(name, hopeless):
+            test.fail_timeout = HOPELESS_S
+        wanted.addTest(test)
+    return wanted
 
 
 def main(path, module, *patterns):
@@ -103,11 +124,11 @@ def main(path, module, *patterns):
     # As test.regrtest does: none of the resources (network, cpu) that are asked for.
     support.use_resources = []
     support.verbose = 0
-    suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(module))
-    tests = [t for t in all_tests(suite) if t.id() not in done and
-             is_wanted(t.id().removeprefix(module + "."), patterns)]
+    suite = wanted_tests(module, done, patterns)
+    # Asyncio's tests collect garbage at their ends: not through all that is loaded.
+    gc.freeze()
     with open(path, "a") as output:
-        unittest.TestSuite(tests).run(Collector(output))
+        suite.run(Collector(output))
 
 
 if __name__ == "__main__":

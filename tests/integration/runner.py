@@ -33,6 +33,11 @@ import unittest
 DEADLINE_S = 60
 # For what is outside of tests: setting a class up and taking it down.
 FIXTURE_DEADLINE_S = 120
+# In what is told of a failure, between what went wrong and what was logged meanwhile.
+LOGS_FOLLOW = "Logged meanwhile:\n"
+SUMMARY_LINES = 40
+# Characters of each log file.
+LOG_SHOWN = 200000
 WORKER_ENV = "USOCKETD_TEST_WORKER"
 TMP_ENV = "USOCKETD_TEST_TMP"
 
@@ -111,7 +116,7 @@ class WorkerResult(unittest.TestResult):
     def describe(self, err):
         import harness
         text = "".join(traceback.format_exception(*err))
-        return text + harness.logs_since(self.log_mark)
+        return text + LOGS_FOLLOW + harness.logs_since(self.log_mark)
 
     def fail(self, test, err):
         detail = self.describe(err)
@@ -191,13 +196,13 @@ class Worker:
 
     def logs(self):
         """What is left of a worker that could not tell by itself."""
-        parts = [self.text()]
+        parts = [self.text() + LOGS_FOLLOW]
         for folder, _, names in os.walk(self.tmp):
             for name in sorted(names):
                 if name.endswith(".log") and name != "worker.log":
                     path = os.path.join(folder, name)
                     with open(path, errors="replace") as f:
-                        parts.append(f"--- {name}:\n" + f.read()[-20000:])
+                        parts.append(f"--- {name}:\n" + f.read()[-LOG_SHOWN:])
         return "\n".join(parts)
 
     def close(self):
@@ -214,6 +219,7 @@ class Runner:
         self.selector = selectors.DefaultSelector()
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.skips = []
+        self.failures = []
         self.notes = []
 
     def report(self, name, ids, outcome, seconds=None, detail=""):
@@ -223,6 +229,8 @@ class Runner:
         print(f"{label} {name} [{' '.join(ids)}]{took}", flush=True)
         if outcome == "failed" and detail:
             print("".join(f"    {line}\n" for line in detail.splitlines()), flush=True)
+        if outcome == "failed":
+            self.failures.append((name, detail.partition(LOGS_FOLLOW)[0]))
         if outcome == "skipped":
             self.skips.append((name, detail))
 
@@ -307,6 +315,7 @@ class Runner:
             self.finish_ended()
             self.start_more()
         self.report_skips()
+        self.report_failures()
         if finish:
             finish(self.notes, self.counts)
         print("{passed} passed, {failed} failed, {skipped} skipped".format(**self.counts))
@@ -320,6 +329,13 @@ class Runner:
         for reason, names in reasons.items():
             classes = sorted({name.split(".")[0] for name in names})
             print(f"SKIP {reason}: {len(names)} tests of {', '.join(classes)}")
+
+    def report_failures(self):
+        """Once more and without the logs, for who sees only the end of the output."""
+        for name, detail in self.failures:
+            print(f"Failed: {name}")
+            for line in detail.splitlines()[-SUMMARY_LINES:]:
+                print(f"    {line}")
 
     def stop(self):
         import harness
