@@ -29,9 +29,9 @@ bench_scripts = \
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
 EXTRA_DIST += $(bench_scripts) doc/performance.md
+bench_tests = tests/bench/smoke.py tests/bench/stats_test.py
 if TESTS_ENABLED
 check_PROGRAMS += $(bench_programs)
-TESTS += tests/bench/smoke.py tests/bench/stats_test.py
 endif
 
 tests_bench_control_SOURCES = tests/bench/control.c

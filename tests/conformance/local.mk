@@ -9,7 +9,6 @@ conformance_tests = \
 	tests/conformance/on_slirp.py
 
 if TESTS_ENABLED
-TESTS += $(conformance_tests)
 if CTL
 check_PROGRAMS += tests/conformance/agent tests/conformance/agent-plain
 endif

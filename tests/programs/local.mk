@@ -3,13 +3,9 @@
 # Unmodified programs under usocket-run: a list of them, and what runs it.
 
 programs_tests = \
+	tests/programs/workers.py \
 	tests/programs/programs.py \
-	tests/programs/proofs.py \
-	tests/programs/workers.py
-
-if TESTS_ENABLED
-TESTS += $(programs_tests)
-endif
+	tests/programs/proofs.py
 
 EXTRA_DIST += \
 	$(programs_tests) \
