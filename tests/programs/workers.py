@@ -79,9 +79,19 @@ def rss_kib(pid):
         return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:"))
 
 
+def started(pid):
+    """When: in a minute of tests the kernel may give a process id again."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[19]
+    except FileNotFoundError:
+        return None
+
+
 def children(pid):
+    """Process ids, each with its start."""
     with open(f"/proc/{pid}/task/{pid}/children") as f:
-        return [int(n) for n in f.read().split()]
+        return [(int(n), started(n)) for n in f.read().split()]
 
 
 class Workers(ProgramCase):
@@ -145,7 +155,7 @@ class Workers(ProgramCase):
 
         def kill_one():
             worker = self.wait_for_workers(nginx.pid, kills)[len(kills) % N_WORKERS]
-            os.kill(worker, signal.SIGKILL)
+            os.kill(worker[0], signal.SIGKILL)
             kills.append(worker)
             self.wait_for_workers(nginx.pid, kills)
 
