@@ -361,7 +361,10 @@ END_TEST
  * A close during the very first attempt is the program's own race, as with
  * kernel sockets; TSan would say so, so there it comes later.
  */
-#if defined(__SANITIZE_THREAD__)
+#ifndef __has_feature /* clang's way to tell; gcc defines a macro */
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
 #define CHURN_MIN_US 20000
 #else
 #define CHURN_MIN_US 0
