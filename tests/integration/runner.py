@@ -9,6 +9,10 @@ it was at; another takes up the rest of its class.
 Every test has a deadline. A test that overruns it is ended with a dump of all
 threads' stacks. What a failed test's daemon has logged is shown with it.
 
+A virtual machine that its host stops for seconds makes time-outs of ours expire, the
+more so where tests let clocks run faster. So the machine is watched all the while: a
+test that failed while it stood still says nothing, is named, and runs once more.
+
 usage: SCRIPT [-j N] [-l] [NAME...]
   NAME  part of Class.test, or a row id of the semantics (K2); none: all
   -j N  workers at once          -l  list tests and their rows
@@ -26,6 +30,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import unittest
@@ -33,6 +38,9 @@ import unittest
 DEADLINE_S = 60
 # For what is outside of tests: setting a class up and taking it down.
 FIXTURE_DEADLINE_S = 120
+# The machine stood still if who sleeps for GLANCE_S was held up for so much longer.
+GLANCE_S = 0.1
+STILL_S = 1.0
 # In what is told of a failure, between what went wrong and what was logged meanwhile.
 LOGS_FOLLOW = "Logged meanwhile:\n"
 SUMMARY_LINES = 40
@@ -175,6 +183,8 @@ class Worker:
     def __init__(self, tests):
         self.todo = list(tests)
         self.current = None
+        self.started = 0.0  # the current one
+        self.again = []
         self.buffer = b""
         self.tmp = tempfile.mkdtemp(prefix="usocketd-test.")
         os.chmod(self.tmp, 0o755)
@@ -211,9 +221,32 @@ class Worker:
         shutil.rmtree(self.tmp, ignore_errors=True)
 
 
+class Watchman(threading.Thread):
+    """Notices when the machine stands still."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.stops = []
+        self.start()
+
+    def run(self):
+        while True:
+            begin = time.monotonic()
+            time.sleep(GLANCE_S)
+            held_up = time.monotonic() - begin - GLANCE_S
+            if held_up > STILL_S:
+                self.stops.append((begin, held_up))
+
+    def longest_since(self, begin):
+        """Seconds, 0 if it never stood still."""
+        return max((s for t, s in self.stops if t + s >= begin), default=0)
+
+
 class Runner:
     def __init__(self, jobs):
         self.jobs = jobs
+        self.watchman = Watchman()
+        self.repeated = set()
         self.queue = []
         self.workers = {}
         self.selector = selectors.DefaultSelector()
@@ -240,6 +273,17 @@ class Runner:
             self.workers[worker.events] = worker
             self.selector.register(worker.events, selectors.EVENT_READ, worker)
 
+    def is_to_be_repeated(self, worker, test):
+        """A test of @worker has failed: whether the machine stood still meanwhile."""
+        still_s = self.watchman.longest_since(worker.started)
+        if not still_s or test_id(test) in self.repeated:
+            return False
+        print(f"AGAIN {test_id(test)}: failed, but the machine stood still for {still_s:.1f} s",
+              flush=True)
+        self.repeated.add(test_id(test))
+        worker.again.append(test)
+        return True
+
     def find(self, worker, name):
         for test in worker.todo:
             if test_id(test) == name:
@@ -250,10 +294,12 @@ class Runner:
         kind = event["event"]
         if kind == "start":
             worker.current = self.find(worker, event["test"])
+            worker.started = time.monotonic()
         elif kind == "end":
             worker.todo.remove(worker.current)
-            self.report(event["test"], rows_of(worker.current), event["outcome"],
-                        event["seconds"], event["detail"])
+            if event["outcome"] != "failed" or not self.is_to_be_repeated(worker, worker.current):
+                self.report(event["test"], rows_of(worker.current), event["outcome"],
+                            event["seconds"], event["detail"])
             worker.current = None
         elif kind == "note":
             self.notes.append(event["text"])
@@ -281,8 +327,9 @@ class Runner:
         code = worker.process.wait()
         left = harness.end_leftovers(worker.tmp)
         if worker.current is not None:
-            self.report(test_id(worker.current), rows_of(worker.current), "failed",
-                        None, f"the worker ended with {code} in this test\n{worker.logs()}")
+            if not self.is_to_be_repeated(worker, worker.current):
+                self.report(test_id(worker.current), rows_of(worker.current), "failed",
+                            None, f"the worker ended with {code} in this test\n{worker.logs()}")
             worker.todo.remove(worker.current)
             if worker.todo:
                 self.queue.append(worker.todo)
@@ -296,6 +343,8 @@ class Runner:
                         f"a worker ended with {code}\n{worker.logs()}")
         elif left:
             self.report("worker", (), "failed", None, "left over: " + "; ".join(left))
+        if worker.again:
+            self.queue.append(worker.again)
         worker.close()
 
     def finish_ended(self):
