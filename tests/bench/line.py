@@ -74,7 +74,9 @@ def groups(_made, quick):
             for direction, words in (("out", "up"), ("in", "down")):
                 if quick and (loss > 0.01 or line is SLOW):
                     continue
-                yield Group(NAME, f"{line.name}, {loss:.0%} loss, {words}", [
+                # Most of which is slow start: it says nothing of the share.
+                first = ", the first second" if quick and not loss else ""
+                yield Group(NAME, f"{line.name}, {loss:.0%} loss, {words}{first}", [
                     Contender(name, share(kind, congestion, line, loss, direction,
                                           1 if quick else seconds),
                               ours=kind is paths.UsocketdOnLine)
