@@ -15,12 +15,15 @@ void tcp_hooks_set(const struct tcp_hooks *hooks)
 }
 
 /*
- * Longer than the peer may send: joined of several. RFC 5681 4.2 wants every
- * second one acknowledged, so lwIP is told that one is waiting for it.
+ * RFC 5681 4.2 wants every second segment acknowledged, so lwIP is told that one is
+ * waiting for it when this one is longer than the peer may send: joined of several. What
+ * fills a gap it wants acknowledged at once as well; lwIP does so unless it is the last.
  */
-static bool is_joined(const struct tcp_pcb *pcb, const struct pbuf *data)
+static bool is_to_be_acknowledged(const struct tcp_pcb *pcb, const struct pbuf *data)
 {
-	return pcb->state >= ESTABLISHED && pcb->state < TIME_WAIT && data->tot_len > pcb->mss;
+	if (pcb->state < ESTABLISHED || pcb->state >= TIME_WAIT)
+		return false;
+	return data->tot_len > pcb->mss || (pcb->ooseq && data->tot_len > 0);
 }
 
 err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, u16_t n_options,
@@ -34,7 +37,7 @@ err_t hook_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, u16_t n_opt
 		.n_options = n_options,
 	};
 
-	if (is_joined(pcb, data))
+	if (is_to_be_acknowledged(pcb, data))
 		tcp_set_flags(pcb, TF_ACK_DELAY);
 	if (tcp_hooks && !tcp_hooks->segment_in(pcb, &h))
 		return ERR_ABRT;

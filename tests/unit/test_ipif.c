@@ -372,6 +372,27 @@ START_TEST(ipif_joined_segments_are_taken_whole_and_acknowledged)
 }
 END_TEST
 
+START_TEST(ipif_segment_that_fills_the_last_gap_is_acknowledged_at_once)
+{
+	static uint8_t message[2048];
+	size_t n = 0, len;
+	struct tcp_pcb *pcb = connect_to_receive(count_bytes, &n);
+
+	/* The second of two, which the peer is told of, and the first. */
+	len = make_segment(message, pcb->local_port, 1101, pcb->snd_nxt, 0x18, 100);
+	wire_send(message, len);
+	ck_assert_uint_ge(wire_receive(message, sizeof(message)), 10 + 40);
+	ck_assert_uint_eq(get32(message + 10 + 28), 1001);
+	len = make_segment(message, pcb->local_port, 1001, pcb->snd_nxt, 0x18, 100);
+	wire_send(message, len);
+	/* No timer runs here. */
+	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 10 + 40);
+	ck_assert_uint_eq(get32(message + 10 + 28), 1201);
+	ck_assert_uint_eq(n, 200);
+	tcp_abort(pcb);
+}
+END_TEST
+
 static err_t take_and_delay(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
 {
 	timers_ack_delayed(tcp_fasttmr);
@@ -790,6 +811,7 @@ int main(void)
 	tcase_add_test(raw, ipif_segments_of_a_turn_go_out_as_one);
 	tcase_add_test(raw, ipif_held_segment_is_dropped_with_the_descriptor);
 	tcase_add_test(raw, ipif_joined_segments_are_taken_whole_and_acknowledged);
+	tcase_add_test(raw, ipif_segment_that_fills_the_last_gap_is_acknowledged_at_once);
 	tcase_add_test(raw, ipif_acknowledgement_alone_is_put_off_only_a_little);
 	tcase_add_test(raw, ipif_segments_of_a_turn_come_in_as_one);
 	tcase_add_test(raw, ipif_own_address_needs_no_checksum);
