@@ -348,6 +348,24 @@ static struct tcp_pcb *connect_to_receive(tcp_recv_fn take, size_t *n)
 	return pcb;
 }
 
+/* The peer sends @len bytes to @pcb. */
+static void peer_sends(const struct tcp_pcb *pcb, uint32_t seq, uint8_t flags, size_t len)
+{
+	uint8_t message[2048];
+
+	wire_send(message,
+		make_segment(message, pcb->local_port, seq, pcb->snd_nxt, flags, len));
+}
+
+/* The next that goes out is an acknowledgement of what comes before @seq. */
+static void expect_acknowledged(uint32_t seq)
+{
+	uint8_t message[64];
+
+	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 10 + 40);
+	ck_assert_uint_eq(get32(message + 10 + 28), seq);
+}
+
 START_TEST(ipif_joined_segments_are_taken_whole_and_acknowledged)
 {
 	static uint8_t message[8192];
@@ -363,8 +381,7 @@ START_TEST(ipif_joined_segments_are_taken_whole_and_acknowledged)
 	memcpy(message + 4, &segment, sizeof(segment));
 	wire_send(message, len);
 	/* The answer does not wait for a timer: none runs here. */
-	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 10 + 40);
-	ck_assert_uint_eq(get32(message + 10 + 28), 6001);
+	expect_acknowledged(6001);
 	ck_assert_uint_eq(n, 5000);
 	ck_assert_uint_eq(ipif.counters.packets_received - n_packets, 10);
 	ck_assert_uint_eq(ipif.counters.bytes_received - n_bytes, 5000 + 10 * 40);
@@ -374,20 +391,15 @@ END_TEST
 
 START_TEST(ipif_segment_that_fills_the_last_gap_is_acknowledged_at_once)
 {
-	static uint8_t message[2048];
-	size_t n = 0, len;
+	size_t n = 0;
 	struct tcp_pcb *pcb = connect_to_receive(count_bytes, &n);
 
 	/* The second of two, which the peer is told of, and the first. */
-	len = make_segment(message, pcb->local_port, 1101, pcb->snd_nxt, 0x18, 100);
-	wire_send(message, len);
-	ck_assert_uint_ge(wire_receive(message, sizeof(message)), 10 + 40);
-	ck_assert_uint_eq(get32(message + 10 + 28), 1001);
-	len = make_segment(message, pcb->local_port, 1001, pcb->snd_nxt, 0x18, 100);
-	wire_send(message, len);
+	peer_sends(pcb, 1101, 0x18, 100);
+	expect_acknowledged(1001);
+	peer_sends(pcb, 1001, 0x18, 100);
 	/* No timer runs here. */
-	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 10 + 40);
-	ck_assert_uint_eq(get32(message + 10 + 28), 1201);
+	expect_acknowledged(1201);
 	ck_assert_uint_eq(n, 200);
 	tcp_abort(pcb);
 }
@@ -401,41 +413,34 @@ static err_t take_and_delay(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_
 
 START_TEST(ipif_acknowledgement_alone_is_put_off_only_a_little)
 {
-	static uint8_t message[2048];
-	size_t n = 0, len;
+	uint8_t message[64];
+	size_t n = 0;
 	struct tcp_pcb *pcb = connect_to_receive(take_and_delay, &n);
 
-	len = make_segment(message, pcb->local_port, 1001, pcb->snd_nxt, 0x18, 100);
-	wire_send(message, len);
+	peer_sends(pcb, 1001, 0x18, 100);
 	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 0);
 	ck_assert_uint_eq(n, 100);
 	/* lwIP's own timer comes later than this. */
 	run_for(100);
-	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 10 + 40);
-	ck_assert_uint_eq(get32(message + 10 + 28), 1101);
+	expect_acknowledged(1101);
 	tcp_abort(pcb);
 }
 END_TEST
 
 START_TEST(ipif_segments_of_a_turn_come_in_as_one)
 {
-	static uint8_t message[2048];
-	size_t n = 0, len;
+	uint8_t message[64];
+	size_t n = 0;
 	struct tcp_pcb *pcb = connect_to_receive(count_bytes, &n);
 	uint64_t n_packets;
 
 	n_packets = ipif.counters.packets_received;
 	/* The kernel has joined nothing. */
-	for (uint32_t i = 0; i < 5; i++) {
-		len = make_segment(message, pcb->local_port, 1001 + i * 500, pcb->snd_nxt, 0x10,
-			500);
-		wire_send(message, len);
-	}
-	len = make_segment(message, pcb->local_port, 1001 + 2500, pcb->snd_nxt, 0x18, 100);
-	wire_send(message, len);
+	for (uint32_t i = 0; i < 5; i++)
+		peer_sends(pcb, 1001 + i * 500, 0x10, 500);
+	peer_sends(pcb, 1001 + 2500, 0x18, 100);
 	/* One answer, to all of it. */
-	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 10 + 40);
-	ck_assert_uint_eq(get32(message + 10 + 28), 3601);
+	expect_acknowledged(3601);
 	ck_assert_uint_eq(wire_receive(message, sizeof(message)), 0);
 	ck_assert_uint_eq(n, 2600);
 	ck_assert_uint_eq(ipif.counters.packets_received - n_packets, 6);
