@@ -6,6 +6,7 @@ micropython_module.py and by the conformance suite.
 
 import signal
 
+import harness
 import usock
 
 from ffi_support import PRELUDE, FfiCase
@@ -104,8 +105,7 @@ a.send("works"); print(b.recv(5))
 
     @staticmethod
     def sleeps(pid):
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0] == "S"
+        return harness.stat_of(pid)[0] == "S"
 
     def test_what_had_arrived_survives_an_interrupt(self):
         listener = self.kernel_listener()

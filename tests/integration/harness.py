@@ -100,12 +100,13 @@ def temporary_folder():
     return folder
 
 
-# ---- processes left behind ---------------------------------------------------
-
-def _parent_of(pid):
+def stat_of(pid):
+    """/proc/PID/stat (proc(5)) from its third field on: [0] the state, [19] the start."""
     with open(f"/proc/{pid}/stat") as f:
-        return int(f.read().rsplit(")", 1)[1].split()[1])
+        return f.read().rpartition(")")[2].split()
 
+
+# ---- processes left behind ---------------------------------------------------
 
 def find_leftovers(folder):
     """Processes that carry @folder in their environment: (pid, command) pairs."""

@@ -50,8 +50,7 @@ class Interrupts:
         states = []
         for _ in range(2):
             time.sleep(0.03)
-            with open(f"/proc/{pid}/stat") as f:
-                states.append(f.read().rsplit(") ", 1)[1][0])
+            states.append(harness.stat_of(pid)[0])
         return states == ["S", "S"]
 
 

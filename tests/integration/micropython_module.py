@@ -365,8 +365,7 @@ print("done")
 
     @staticmethod
     def is_waiting(pid):
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] == "S"
+        return harness.stat_of(pid)[0] == "S"
 
 
 class ModulesInC(ScriptCase):

@@ -19,6 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 
+import harness  # noqa: E402
 import runner  # noqa: E402
 from harness import Tun  # noqa: E402
 from programs_support import ProgramCase, fill_in  # noqa: E402
@@ -82,8 +83,7 @@ def rss_kib(pid):
 def started(pid):
     """When: in a minute of tests the kernel may give a process id again."""
     try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[19]
+        return harness.stat_of(pid)[19]
     except (FileNotFoundError, ProcessLookupError):
         return None
 
