@@ -4,7 +4,8 @@
  *
  * A helper is less trusted than the daemon: what it reports is checked before a
  * link is given it. Its end, and its failure to start, are failures of the link,
- * which is then tried again as any other.
+ * which is then tried again as any other. One that was killed may take a while to
+ * end, as long as its device keeps it in a call: the step that was due waits for that.
  */
 #include "netif/link_helper.h"
 
@@ -97,16 +98,28 @@ static int send_start(struct link *link, struct helper *helper, uint32_t mtu)
 	return helper_send(helper, &command);
 }
 
+static void fail_to_start(struct link *link, const struct helper *helper, int error)
+{
+	char path[512];
+
+	if (error == -EBUSY) {
+		link_fail(link, TABLE_REASON_DEVICE_BUSY,
+			"the last %s (process %d) has been killed but has not ended yet",
+			helper->program, (int)helper->pid);
+		return;
+	}
+	helper_path(helper, path, sizeof(path));
+	link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", path, strerror(-error));
+}
+
 int link_helper_open(struct link *link, struct helper *helper, link_helper_configure_fn configure,
 	uint32_t mtu)
 {
-	char path[512];
 	int error;
 
 	error = helper_start(helper);
 	if (error) {
-		helper_path(helper, path, sizeof(path));
-		link_fail(link, TABLE_REASON_SYSTEM, "%s: %s", path, strerror(-error));
+		fail_to_start(link, helper, error);
 		return error;
 	}
 	error = configure(link);

@@ -6,6 +6,7 @@
 #define TESTS_UNIT_FAKE_DRIVER_H
 
 #include "netif/link.h"
+#include "netif/link_helper.h"
 #include "netif/link_private.h"
 #include "netif/stack.h"
 #include "tests/unit/netif_test.h"
@@ -27,6 +28,7 @@ struct fake {
 	enum table_link_step step;     /* of the latest try */
 	bool negotiates;	       /* open leads there and no further */
 	const char *device;	       /* path of the node, NULL: /dev/null */
+	struct helper *helper;	       /* open only starts it; NULL: none */
 	struct link_parameters parameters;
 };
 
@@ -51,7 +53,9 @@ static void fake_open(struct link *link)
 
 	fake->opened_ns[fake->n_opens++ % 8] = stack_now_ns();
 	fake->step = link->step;
-	if (fake->refuses)
+	if (fake->helper)
+		link_helper_open(link, fake->helper, NULL, 0);
+	else if (fake->refuses)
 		link_fail(link, fake->reason ? fake->reason : TABLE_REASON_DIAL, "refused");
 	else if (fake->negotiates)
 		link_progress(link, TABLE_LINK_NEGOTIATING, "told");

@@ -11,8 +11,12 @@
 #include "tests/unit/netif_test.h"
 #include "tests/unit/run_suite.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct link *one;
 
@@ -35,6 +39,51 @@ static void let_time_pass(struct link *link)
 	event_active(link->timer, EV_TIMEOUT, 0);
 	run_for(5);
 }
+
+/* A process that only a signal ends. */
+static pid_t start_sleeper(void)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	while (pid == 0)
+		pause();
+	return pid;
+}
+
+START_TEST(link_waits_with_its_step_for_a_helper_that_has_not_ended)
+{
+	struct helper helper;
+	struct table_link t = { 0 };
+
+	link_helper_init(one, &helper, "no-such-helper", NULL);
+	fake_of(one)->refuses = true;
+	fake_of(one)->reason = TABLE_REASON_SILENT;
+	start_fake(one);
+	let_time_pass(one);
+	let_time_pass(one);
+	helper.pid = start_sleeper();
+	helper.pidfd = (int)syscall(SYS_pidfd_open, helper.pid, 0);
+	ck_assert_int_ge(helper.pidfd, 0);
+	fake_of(one)->helper = &helper;
+	for (int i = 0; i < 2; i++) {
+		let_time_pass(one);
+		ck_assert_int_eq(fake_of(one)->step, TABLE_STEP_RESET);
+		link_describe(one, &t);
+		ck_assert_int_eq(t.reason, TABLE_REASON_DEVICE_BUSY);
+		ck_assert_ptr_nonnull(strstr(t.cause, "has not ended yet"));
+	}
+	ck_assert_int_eq(kill(helper.pid, SIGKILL), 0);
+	waitid(P_PIDFD, (id_t)helper.pidfd, NULL, WEXITED | WNOWAIT);
+	/* It is there no more; nor is its program. */
+	let_time_pass(one);
+	ck_assert_int_eq(fake_of(one)->step, TABLE_STEP_RESET);
+	link_describe(one, &t);
+	ck_assert_int_eq(t.reason, TABLE_REASON_SYSTEM);
+	fake_of(one)->helper = NULL;
+	helper_fini(&helper);
+}
+END_TEST
 
 START_TEST(link_that_fails_again_and_again_takes_the_next_step)
 {
@@ -216,6 +265,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, link_waits_with_its_step_for_a_helper_that_has_not_ended);
 	tcase_add_test(tc, link_that_fails_again_and_again_takes_the_next_step);
 	tcase_add_test(tc, link_down_for_the_same_cause_again_is_no_news);
 	tcase_add_test(tc, link_whose_power_step_is_due_runs_the_script_first);
