@@ -459,6 +459,11 @@ int helper_take_packets(struct helper *helper)
 	return fd;
 }
 
+bool helper_is_ending(struct helper *helper)
+{
+	return helper->is_dying && !reap(helper, NULL, 0);
+}
+
 void helper_kill(struct helper *helper)
 {
 	close_packets(helper);

@@ -74,6 +74,9 @@ enum table_link_reason helper_reason(const ush_HelperFailed *failed);
 /* Returns 0 or -errno; a helper that does not read its commands is lost. */
 int helper_send(struct helper *helper, const ush_HelperCommand *command);
 
+/* Whether the process was killed and has not ended yet. */
+bool helper_is_ending(struct helper *helper);
+
 /* Kills the process, if there is one, and forgets it; it is reaped later. */
 void helper_kill(struct helper *helper);
 

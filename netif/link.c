@@ -45,6 +45,9 @@
 #define VERDICT_MS 200
 /* However often an interface comes and goes, it is tried no faster. */
 #define HASTEN_MS 100
+/* For how long, and how often, a try that is due waits for the end of the last one. */
+#define ENDING_NS      UINT64_C(10000000000)
+#define ENDING_LOOK_MS 50
 
 static const struct link_signal no_signal = {
 	.rssi_dbm = TABLE_SIGNAL_UNKNOWN,
@@ -388,6 +391,13 @@ static int start_power(struct link *link)
 	return error;
 }
 
+/* A helper that was killed lives on for as long as its device keeps it in a call. */
+static bool is_last_one_ending(struct link *link)
+{
+	return link->driver->is_ending && link->driver->is_ending(link) &&
+		stack_now_ns() < link->retry_ns + ENDING_NS;
+}
+
 static void begin_try(struct link *link)
 {
 	char cause[TABLE_CAUSE_MAX];
@@ -436,7 +446,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (link->state == TABLE_LINK_DOWN)
+	if (link->state == TABLE_LINK_DOWN && is_last_one_ending(link))
+		link_timer_in(link->timer, ENDING_LOOK_MS);
+	else if (link->state == TABLE_LINK_DOWN)
 		begin_try(link);
 	else if (link_is_up(link) && link->ipif.fd < 0)
 		link_fail(link, TABLE_REASON_HELPER, "the packets' pair was closed");

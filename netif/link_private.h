@@ -124,6 +124,8 @@ struct link_driver {
 	int (*at)(struct link *link, const char *command);
 	/* Process id of the helper, 0: none; may be NULL. */
 	int (*pid)(const struct link *link);
+	/* Whether the last helper was killed and has not ended yet; may be NULL. */
+	bool (*is_ending)(struct link *link);
 };
 
 /* Whom to ask whether data passes. */

@@ -299,6 +299,11 @@ static int modem_pid(const struct link *link)
 	return (int)modem_of(link)->helper.pid;
 }
 
+static bool modem_is_ending(struct link *link)
+{
+	return helper_is_ending(&modem_of(link)->helper);
+}
+
 static const char *modem_device(const struct link *link)
 {
 	return modem_of(link)->modem.device;
@@ -321,4 +326,5 @@ const struct link_driver modem_driver = {
 	.fini = modem_fini,
 	.at = modem_at,
 	.pid = modem_pid,
+	.is_ending = modem_is_ending,
 };

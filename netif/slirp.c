@@ -202,6 +202,11 @@ static int slirp_pid(const struct link *link)
 	return (int)slirp_of(link)->helper.pid;
 }
 
+static bool slirp_is_ending(struct link *link)
+{
+	return helper_is_ending(&slirp_of(link)->helper);
+}
+
 const struct link_driver slirp_driver = {
 	.name = "slirp",
 	.framing = IPIF_FRAMING_ETHERNET,
@@ -212,4 +217,5 @@ const struct link_driver slirp_driver = {
 	.close = slirp_close,
 	.fini = slirp_fini,
 	.pid = slirp_pid,
+	.is_ending = slirp_is_ending,
 };

@@ -78,6 +78,11 @@ static const char *fake_device(const struct link *link)
 	return fake_of(link)->device ? fake_of(link)->device : "/dev/null";
 }
 
+static bool fake_is_ending(struct link *link)
+{
+	return fake_of(link)->helper && helper_is_ending(fake_of(link)->helper);
+}
+
 static const struct link_key fake_keys[] = { { NULL, NULL } };
 
 static const struct link_driver fake_driver = {
@@ -89,6 +94,7 @@ static const struct link_driver fake_driver = {
 	.device = fake_device,
 	.open = fake_open,
 	.close = fake_close,
+	.is_ending = fake_is_ending,
 };
 
 /* NULL: none of that family. */

@@ -40,18 +40,51 @@ static void let_time_pass(struct link *link)
 	run_for(5);
 }
 
-/* A process that only a signal ends. */
-static pid_t start_sleeper(void)
+/* As if the process had been killed, but did not end. */
+static void start_sleeper(struct helper *helper)
 {
-	pid_t pid = fork();
-
-	ck_assert_int_ge(pid, 0);
-	while (pid == 0)
+	helper->pid = fork();
+	ck_assert_int_ge(helper->pid, 0);
+	while (helper->pid == 0)
 		pause();
-	return pid;
+	helper->pidfd = (int)syscall(SYS_pidfd_open, helper->pid, 0);
+	ck_assert_int_ge(helper->pidfd, 0);
+	helper->is_dying = true;
 }
 
-START_TEST(link_waits_with_its_step_for_a_helper_that_has_not_ended)
+static void end_sleeper(const struct helper *helper)
+{
+	ck_assert_int_eq(kill(helper->pid, SIGKILL), 0);
+	waitid(P_PIDFD, (id_t)helper->pidfd, NULL, WEXITED | WNOWAIT);
+}
+
+static bool is_tried_again(void *arg)
+{
+	return fake_of(arg)->n_opens > 1;
+}
+
+START_TEST(link_try_waits_for_the_end_of_the_last_helper)
+{
+	struct helper helper;
+
+	link_helper_init(one, &helper, "no-such-helper", NULL);
+	fake_of(one)->refuses = true;
+	start_fake(one);
+	let_time_pass(one);
+	start_sleeper(&helper);
+	fake_of(one)->helper = &helper;
+	/* It is due after a tenth of a second. */
+	run_for(300);
+	ck_assert_int_eq(fake_of(one)->n_opens, 1);
+	ck_assert_int_eq(one->ladder.n_failures, 1);
+	end_sleeper(&helper);
+	ck_assert(run_until(is_tried_again, one, 5000));
+	fake_of(one)->helper = NULL;
+	helper_fini(&helper);
+}
+END_TEST
+
+START_TEST(link_keeps_its_step_when_the_last_helper_does_not_end)
 {
 	struct helper helper;
 	struct table_link t = { 0 };
@@ -62,19 +95,18 @@ START_TEST(link_waits_with_its_step_for_a_helper_that_has_not_ended)
 	start_fake(one);
 	let_time_pass(one);
 	let_time_pass(one);
-	helper.pid = start_sleeper();
-	helper.pidfd = (int)syscall(SYS_pidfd_open, helper.pid, 0);
-	ck_assert_int_ge(helper.pidfd, 0);
+	start_sleeper(&helper);
 	fake_of(one)->helper = &helper;
 	for (int i = 0; i < 2; i++) {
+		/* As if all the time were over that the try waits for its end. */
+		one->retry_ns = 0;
 		let_time_pass(one);
 		ck_assert_int_eq(fake_of(one)->step, TABLE_STEP_RESET);
 		link_describe(one, &t);
 		ck_assert_int_eq(t.reason, TABLE_REASON_DEVICE_BUSY);
 		ck_assert_ptr_nonnull(strstr(t.cause, "has not ended yet"));
 	}
-	ck_assert_int_eq(kill(helper.pid, SIGKILL), 0);
-	waitid(P_PIDFD, (id_t)helper.pidfd, NULL, WEXITED | WNOWAIT);
+	end_sleeper(&helper);
 	/* It is there no more; nor is its program. */
 	let_time_pass(one);
 	ck_assert_int_eq(fake_of(one)->step, TABLE_STEP_RESET);
@@ -265,7 +297,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, link_waits_with_its_step_for_a_helper_that_has_not_ended);
+	tcase_add_test(tc, link_try_waits_for_the_end_of_the_last_helper);
+	tcase_add_test(tc, link_keeps_its_step_when_the_last_helper_does_not_end);
 	tcase_add_test(tc, link_that_fails_again_and_again_takes_the_next_step);
 	tcase_add_test(tc, link_down_for_the_same_cause_again_is_no_news);
 	tcase_add_test(tc, link_whose_power_step_is_due_runs_the_script_first);
