@@ -27,6 +27,7 @@
 #include "daemon/ports.h"
 #include "netif/pmtu.h"
 #include "netif/tcp_hooks.h"
+#include "netif/tcp_lso.h"
 #include "netif/stack.h"
 
 #include <assert.h>
@@ -571,7 +572,7 @@ static bool on_segment_in(struct tcp_pcb *pcb, const struct tcp_header *header)
 		return true;
 	if (pcb->state == LISTEN)
 		return header->flags != TCP_SYN || tcp_listen_admit_syn(t);
-	if (pcb->state > ESTABLISHED)
+	if (pcb->state > ESTABLISHED || tcp_lso_is_used(pcb))
 		socket_schedule(&t->base);
 	if (pcb->state >= ESTABLISHED && header->flags & TCP_ACK)
 		tcp_recovery_segment_in(&t->recovery, pcb, header->ack, header->options,

@@ -44,6 +44,7 @@
 #include "daemon/inet.h"
 #include "daemon/limits.h"
 #include "netif/stack.h"
+#include "netif/tcp_lso.h"
 #include "netif/timers.h"
 
 #include <errno.h>
@@ -408,20 +409,14 @@ static void open_first_window(struct tcp_socket *t)
  */
 static size_t write_bytes(struct tcp_socket *t, const uint8_t *bytes, size_t n, bool more)
 {
-	size_t done = 0;
+	size_t done = 0, taken;
 
 	if (t->base.record.bytes_sent == 0)
 		open_first_window(t);
-	while (done < n) {
-		size_t step = n - done < UINT16_MAX ? n - done : UINT16_MAX;
-		u8_t flags = TCP_WRITE_FLAG_COPY;
-
-		if (more || done + step < n)
-			flags |= TCP_WRITE_FLAG_MORE;
-		if (tcp_write(t->pcb, bytes + done, (u16_t)step, flags) != ERR_OK)
-			break;
-		done += step;
-	}
+	do {
+		taken = tcp_lso_write(t->pcb, bytes + done, n - done, more);
+		done += taken;
+	} while (taken > 0 && done < n);
 	t->base.record.bytes_sent += done;
 	return done;
 }
@@ -462,7 +457,7 @@ static bool flush_unsent(struct tcp_socket *t)
 
 static size_t send_room(const struct tcp_socket *t)
 {
-	size_t room = tcp_sndbuf(t->pcb);
+	size_t room = t->pcb->snd_buf;
 
 	if (tcp_sndqueuelen(t->pcb) >= TCP_SND_QUEUELEN - 8)
 		return 0;
@@ -629,6 +624,8 @@ static void serve_connected(struct tcp_socket *t)
 
 void tcp_stream_service(struct tcp_socket *t)
 {
+	if (t->pcb && t->pcb->state >= ESTABLISHED)
+		tcp_lso_adjust(t->pcb);
 	switch (t->phase) {
 	case TCP_PHASE_CONNECTED:
 		serve_connected(t);

@@ -119,6 +119,13 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest
 	return ipif_send(ipif, p);
 }
 
+bool ipif_takes_long_segments(const struct netif *netif)
+{
+	const struct ipif *ipif = netif->state;
+
+	return netif->output == output4 && ipif->fd >= 0 && ipif->is_joining;
+}
+
 static err_t link_output(struct netif *netif, struct pbuf *p)
 {
 	return ipif_send(netif->state, p);

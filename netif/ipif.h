@@ -115,6 +115,12 @@ void ipif_detach(struct ipif *ipif);
 int ipif_set_format(struct ipif *ipif, const struct ipif_format *format);
 int ipif_set_mtu(struct ipif *ipif, uint16_t mtu);
 
+/*
+ * Whether @netif is an ipif whose descriptor takes segments of TCP that are longer than
+ * its MTU allows, to cut them. They are told by their length, and have no checksum.
+ */
+bool ipif_takes_long_segments(const struct netif *netif);
+
 /* Call moved again at the next packet. */
 void ipif_rest(struct ipif *ipif);
 

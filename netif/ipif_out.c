@@ -70,16 +70,23 @@ static void message_begin(struct message *m, uint16_t type, unsigned int n_packe
 	m->n_bytes = n_bytes;
 }
 
+/* From @offset on, which is in the first piece. Returns false if it has too many. */
+static bool message_add_pbuf(struct message *m, const struct pbuf *p, size_t offset)
+{
+	for (; p && m->n_iov < IOV_MAX_; p = p->next) {
+		message_add(m, (const uint8_t *)p->payload + offset, p->len - offset);
+		if (p->len == p->tot_len)
+			return true;
+		offset = 0;
+	}
+	return false;
+}
+
 /* Returns false if it has too many pieces. */
 static bool message_of_pbuf(struct message *m, const struct pbuf *p)
 {
 	message_begin(m, 0, 1, p->tot_len);
-	for (; p && m->n_iov < IOV_MAX_; p = p->next) {
-		message_add(m, p->payload, p->len);
-		if (p->len == p->tot_len)
-			return true;
-	}
-	return false;
+	return message_add_pbuf(m, p, 0);
 }
 
 /* Of what is held, which is sealed by that. */
@@ -286,28 +293,46 @@ static void put_own_header(const struct ipif *ipif, const struct pbuf *p, uint8_
 	memcpy(frame, &header, sizeof(header));
 }
 
-/* Lays out a message of its own for @p. Returns true if more may follow it. */
-static bool begin_offloaded(struct ipif *ipif, const struct pbuf *p)
+/* The header of the next frame; returns its length. */
+static size_t put_link_header(struct ipif *ipif, const struct pbuf *p)
 {
 	uint8_t *frame = tso_frame(&ipif->tso);
 
 	switch (ipif->params.format.framing) {
 	case IPIF_FRAMING_ETHERNET:
 		pbuf_copy_partial(p, frame, INGRESS_ETHERNET_HEADER, 0);
-		return tso_begin(&ipif->tso, p, INGRESS_ETHERNET_HEADER, INGRESS_ETHERNET_HEADER);
+		return INGRESS_ETHERNET_HEADER;
 	case IPIF_FRAMING_NOARP:
 		put_own_header(ipif, p, frame);
-		return tso_begin(&ipif->tso, p, 0, INGRESS_ETHERNET_HEADER);
+		return INGRESS_ETHERNET_HEADER;
 	case IPIF_FRAMING_RAW:
 		break;
 	}
-	return tso_begin(&ipif->tso, p, 0, 0);
+	return 0;
+}
+
+static void send_long(struct ipif *ipif, const struct pbuf *p, size_t ip_at)
+{
+	size_t behind_at = tso_begin_long(&ipif->tso, p, ip_at, put_link_header(ipif, p),
+		ipif->params.mtu);
+	struct message m;
+
+	message_of_tso(ipif, &m, &ipif->tso);
+	tso_clear(&ipif->tso);
+	if (behind_at < p->tot_len)
+		message_add_pbuf(&m, p, behind_at);
+	send_message(ipif, &m);
 }
 
 static void send_offloaded(struct ipif *ipif, const struct pbuf *p)
 {
 	size_t ip_at = ipif_has_neighbours(ipif) ? INGRESS_ETHERNET_HEADER : 0;
 
+	if (p->tot_len - ip_at > ipif->params.mtu) {
+		ipif_flush(ipif);
+		send_long(ipif, p, ip_at);
+		return;
+	}
 	switch (tso_join(&ipif->tso, p, ip_at)) {
 	case TSO_JOINED:
 		return;
@@ -318,7 +343,7 @@ static void send_offloaded(struct ipif *ipif, const struct pbuf *p)
 		break;
 	}
 	ipif_flush(ipif);
-	if (begin_offloaded(ipif, p) && ipif->is_joining)
+	if (tso_begin(&ipif->tso, p, ip_at, put_link_header(ipif, p)) && ipif->is_joining)
 		event_active(ipif->flush, EV_TIMEOUT, 0);
 	else
 		ipif_flush(ipif);

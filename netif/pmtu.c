@@ -28,6 +28,7 @@
 
 #include "netif/route.h"
 #include "netif/stack.h"
+#include "netif/tcp_lso.h"
 
 #include "lwip/priv/nd6_priv.h"
 #include "lwip/priv/tcp_priv.h"
@@ -115,24 +116,6 @@ static uint16_t headers_of(const struct tcp_pcb *pcb)
 	return TCP_HLEN + (IP_IS_V6(&pcb->remote_ip) ? IP6_HLEN : IP_HLEN);
 }
 
-/* Cuts what is longer than the MSS. Returns false without memory. */
-static bool cut_unsent(struct tcp_pcb *pcb)
-{
-	struct tcp_seg *first = pcb->unsent, *seg;
-	err_t error = ERR_OK;
-
-	/* lwIP cuts the first one; its remainder comes next. */
-	for (seg = first; seg && error == ERR_OK; seg = seg->next) {
-		pcb->unsent = seg;
-		error = tcp_split_unsent_seg(pcb, pcb->mss);
-		/* lwIP gives the remainder the FIN, but does not take it off the first. */
-		if (seg->next)
-			TCPH_UNSET_FLAG(seg->tcphdr, TCP_FIN);
-	}
-	pcb->unsent = first;
-	return error == ERR_OK;
-}
-
 /* Returns false if the connection's segments fit already. */
 static bool fit(struct tcp_pcb *pcb, uint16_t mtu)
 {
@@ -141,13 +124,11 @@ static bool fit(struct tcp_pcb *pcb, uint16_t mtu)
 	if (mss >= old)
 		return false;
 	pcb->mss = mss;
+	/* lwIP insists that no segment is longer than the MSS. */
+	if (!tcp_lso_cut(pcb))
+		pcb->mss = old;
 	if (pcb->unacked)
 		tcp_rexmit_rto_prepare(pcb);
-	/* Room beyond the last segment's data counted on the old MSS. */
-	pcb->unsent_oversize = 0;
-	/* lwIP insists that no segment is longer than the MSS. */
-	if (!cut_unsent(pcb))
-		pcb->mss = old;
 	tcp_output(pcb);
 	return true;
 }
@@ -287,8 +268,11 @@ void pmtu_netif_changed(const struct netif *netif)
 	struct tcp_pcb *pcb;
 
 	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
-		if (is_live(pcb) && netif_of(pcb) == netif)
-			fit(pcb, netif->mtu);
+		if (!is_live(pcb) || netif_of(pcb) != netif)
+			continue;
+		/* A wider device would cut long segments to more than the peer takes. */
+		if (!fit(pcb, netif->mtu))
+			tcp_lso_cut(pcb);
 	}
 }
 

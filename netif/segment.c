@@ -58,6 +58,11 @@ bool segment_is_same(const uint8_t *a, const uint8_t *b, size_t ip_header, size_
 	return is_same_ip(a, b, ip_header) && is_same_tcp(a + ip_header, b + ip_header, tcp_header);
 }
 
+void segment_set_id(uint8_t *ip, uint16_t id)
+{
+	put16(ip + 4, id);
+}
+
 void segment_set_length(uint8_t *ip, size_t header, size_t len)
 {
 	uint16_t sum;

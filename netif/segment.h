@@ -59,6 +59,9 @@ static inline bool segment_is_plain(const uint8_t *tcp)
  */
 bool segment_is_same(const uint8_t *a, const uint8_t *b, size_t ip_header, size_t tcp_header);
 
+/* The identification of an IPv4 header; its checksum is not right any more. */
+void segment_set_id(uint8_t *ip, uint16_t id);
+
 /* Makes the IP header at @ip, of @header bytes, one of a packet of @len. */
 void segment_set_length(uint8_t *ip, size_t header, size_t len);
 

@@ -20,6 +20,7 @@
 #include "netif/tcp_recovery.h"
 
 #include "netif/segment.h"
+#include "netif/tcp_lso.h"
 
 #include "lwip/priv/tcp_priv.h"
 
@@ -30,6 +31,9 @@
 #define OPTION_NOP	   1
 #define OPTION_SACK	   5
 #define BLOCK_SIZE	   8
+
+/* Of an acknowledgement, after which lwIP takes a segment for lost. */
+#define DUPLICATES 3
 
 static uint32_t begin_of(const struct tcp_seg *segment)
 {
@@ -69,6 +73,9 @@ static bool mark_blocks(struct tcp_pcb *pcb, const uint8_t *options, size_t len)
 			break;
 		for (size_t at = 2; options[0] == OPTION_SACK && at + BLOCK_SIZE <= size;
 			at += BLOCK_SIZE) {
+			/* It is about packets. */
+			if (!any)
+				tcp_lso_cut(pcb);
 			mark_block(pcb, segment_get32(options + at),
 				segment_get32(options + at + 4));
 			any = true;
@@ -202,7 +209,12 @@ void tcp_recovery_segment_in(struct tcp_recovery *recovery, struct tcp_pcb *pcb,
 		recovery->is_active = true;
 		recovery->end = pcb->snd_nxt;
 	}
-	if (ack != pcb->lastack || !mark_blocks(pcb, options, len))
+	if (ack != pcb->lastack)
+		return;
+	/* With the next one lwIP sends the first segment again. */
+	if (pcb->dupacks + 1 >= DUPLICATES)
+		tcp_lso_cut(pcb);
+	if (!mark_blocks(pcb, options, len))
 		return;
 	recovery->has_marks = true;
 	if (!recovery->is_active && count_sacked(pcb) > lost_from(pcb))

@@ -36,6 +36,7 @@
 #include "netif/dhcp_client.h"
 #include "netif/heap.h"
 #include "netif/stack.h"
+#include "netif/tcp_lso.h"
 
 #include "lwip/etharp.h"
 #include "lwip/igmp.h"
@@ -192,19 +193,20 @@ static void run_slow(uint64_t now)
  * A peer may take the byte that its closed window was probed with. If that was the last
  * one, lwIP's persist timer runs on, and lwIP insists that there is more to probe with.
  */
-static void stop_probing_with_nothing(void)
+static void stop_probing_with_nothing(struct tcp_pcb *pcb)
 {
-	struct tcp_pcb *pcb;
-
-	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
-		if (!pcb->unsent)
-			pcb->persist_backoff = 0;
-	}
+	if (!pcb->unsent)
+		pcb->persist_backoff = 0;
 }
 
 void timers_tick_tcp(void)
 {
-	stop_probing_with_nothing();
+	struct tcp_pcb *pcb;
+
+	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+		stop_probing_with_nothing(pcb);
+		tcp_lso_before_tick(pcb);
+	}
 	tcp_tmr();
 }
 

@@ -2,15 +2,21 @@
 /*
  * Theory of operation
  *
- * lwIP sends segments of at most the MSS. Those that follow each other in one
- * connection and differ in nothing but their sequence are put together here
+ * Most connections' segments are of the MSS at most. Those that follow each other in
+ * one connection and differ in nothing but their sequence are put together here
  * as one long segment, under an offload header that says where to cut it (GSO,
  * virtio 1.1 5.1.6). The kernel cuts it as late as it can, or never. lwIP's own
  * view stays that of single segments: its congestion window, what it
  * retransmits, what path MTU discovery makes smaller.
  *
  * Bytes are copied, as lwIP does not retransmit a segment whose pbuf somebody
- * holds, and changes headers in place.
+ * holds, and changes headers in place. Segments that are long already (tcp_lso.c) are
+ * sent at once, and so need not be.
+ *
+ * The kernel numbers the packets that it cuts from the identification of the first one
+ * on. lwIP counts a long segment once, and the next packet must not have a number that
+ * one of these has (RFC 6864 4.3: they may be fragmented, as DF is not set); so the
+ * segments that lwIP has left to be summed up are numbered here.
  *
  * Segments are joined if they carry data, no flag but ACK and PSH, and headers
  * that are the same. A shorter one and one with PSH end the message, as what
@@ -79,12 +85,35 @@ bool tso_begin(struct tso *tso, const struct pbuf *p, size_t ip_at, size_t link_
 	tso->n_bytes = p->tot_len;
 	tso->ip_at = link_header;
 	tso->transport_at = 0;
+	tso->n_behind = 0;
 	tso->is_unsummed = false;
 	tso->is_open = false;
 	header = segment_ip_header(frame_of(tso) + link_header, len);
 	if (header)
 		note_transport(tso, header);
 	return tso->is_open;
+}
+
+size_t tso_begin_long(struct tso *tso, const struct pbuf *p, size_t ip_at, size_t link_header,
+	size_t mtu)
+{
+	const uint8_t *ip = (const uint8_t *)p->payload + ip_at;
+	size_t len = p->tot_len - ip_at, header = segment_ip_header(ip, len);
+	size_t headers = header + segment_tcp_header(ip + header);
+	size_t laid_out = pbuf_clen(p) <= TSO_PIECES_MAX ? headers : len;
+
+	pbuf_copy_partial(p, frame_of(tso) + link_header, (u16_t)laid_out, (u16_t)ip_at);
+	tso->length = link_header + laid_out;
+	tso->n_behind = len - laid_out;
+	tso->ip_at = link_header;
+	tso->transport_at = tso->ip_at + header;
+	tso->data_at = tso->ip_at + headers;
+	tso->segment = mtu - headers;
+	tso->n_packets = (unsigned int)((len - headers - 1) / tso->segment) + 1;
+	tso->n_bytes = p->tot_len + (tso->n_packets - 1) * (ip_at + headers);
+	tso->is_unsummed = true;
+	tso->is_open = false;
+	return ip_at + laid_out;
 }
 
 /* ---- those that follow ------------------------------------------------------------ */
@@ -133,9 +162,20 @@ enum tso_outcome tso_join(struct tso *tso, const struct pbuf *p, size_t ip_at)
 /* Of the pseudo header only: the kernel adds the rest. */
 static void begin_sum(const struct tso *tso, const uint8_t *ip, uint8_t *tcp)
 {
-	uint16_t sum = segment_pseudo_sum(ip, tso->length - tso->transport_at);
+	uint16_t sum = segment_pseudo_sum(ip, tso->length + tso->n_behind - tso->transport_at);
 
 	memcpy(tcp + SEGMENT_CHECKSUM, &sum, sizeof(sum));
+}
+
+/* The IP header's length and number, and its checksum by that. */
+static void finish_ip(struct tso *tso, uint8_t *ip)
+{
+	if (tso->is_unsummed && segment_is_ipv4(ip)) {
+		segment_set_id(ip, tso->next_id);
+		tso->next_id += tso->n_packets;
+	}
+	segment_set_length(ip, tso->transport_at - tso->ip_at,
+		tso->length + tso->n_behind - tso->ip_at);
 }
 
 size_t tso_seal(struct tso *tso)
@@ -144,8 +184,9 @@ size_t tso_seal(struct tso *tso)
 	struct virtio_net_hdr h = { 0 };
 
 	tso->is_open = false;
+	if (tso->n_packets > 1 || tso->is_unsummed)
+		finish_ip(tso, ip);
 	if (tso->n_packets > 1) {
-		segment_set_length(ip, tso->transport_at - tso->ip_at, tso->length - tso->ip_at);
 		h.gso_type = segment_is_ipv4(ip) ? VIRTIO_NET_HDR_GSO_TCPV4
 						 : VIRTIO_NET_HDR_GSO_TCPV6;
 		h.gso_size = (uint16_t)tso->segment;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One message to a descriptor with offload headers (vnet_header.h): a frame, or
- * consecutive TCP segments of a connection that the kernel is to cut again.
+ * consecutive TCP segments of a connection that the kernel is to cut again, or one
+ * that is longer than the MTU allows.
  */
 #ifndef NETIF_TSO_H
 #define NETIF_TSO_H
@@ -20,7 +21,9 @@ struct tso {
 	size_t n_bytes; /* of the packets as they would go one by one */
 	/* Where in the frame; of TCP only, else transport_at is 0. */
 	size_t ip_at, transport_at, data_at;
-	size_t segment; /* bytes of data in each packet but the last */
+	size_t segment;	  /* bytes of data in each packet but the last */
+	size_t n_behind;  /* of a long segment: bytes of data that are not in the message */
+	uint16_t next_id; /* IPv4 identification of the next packet of TCP */
 	uint32_t next_sequence;
 	bool is_unsummed; /* TCP's checksum is left to the kernel */
 	bool is_open;	  /* more segments may be joined to it */
@@ -39,6 +42,17 @@ uint8_t *tso_frame(struct tso *tso);
  * more may follow, false if it is to be sent as it is.
  */
 bool tso_begin(struct tso *tso, const struct pbuf *p, size_t ip_at, size_t link_header);
+
+/* A long segment in more pieces is copied. */
+#define TSO_PIECES_MAX 32
+
+/*
+ * The same for a segment of TCP that is longer than @mtu allows. In few pieces, only its
+ * headers are laid out: the rest of @p, from the offset on that is returned, is to be
+ * sent behind the message. Nothing can be joined to it.
+ */
+size_t tso_begin_long(struct tso *tso, const struct pbuf *p, size_t ip_at, size_t link_header,
+	size_t mtu);
 
 enum tso_outcome {
 	TSO_JOINED,   /* more may follow */

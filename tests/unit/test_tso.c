@@ -109,6 +109,79 @@ START_TEST(tso_consecutive_segments_become_one)
 }
 END_TEST
 
+/* Of @n bytes, in pieces of @piece; all headers in the first one. */
+static struct pbuf *make_long(bool is_4, size_t n, size_t piece)
+{
+	size_t len = make(is_4, 1, 0x18, n);
+	struct pbuf *p = NULL, *q;
+
+	for (size_t at = 0; at < len; at += q->len) {
+		q = pbuf_alloc(PBUF_RAW, (u16_t)(len - at < piece ? len - at : piece), PBUF_RAM);
+		memcpy(q->payload, packet + at, q->len);
+		if (p)
+			pbuf_cat(p, q);
+		else
+			p = q;
+	}
+	return p;
+}
+
+START_TEST(tso_long_segment_is_cut_by_the_mtu)
+{
+	bool is_4 = _i & 1, is_in_few = _i & 2;
+	size_t header = ip_header(is_4), n = 20 * MSS + 7, whole = header + 20 + n;
+	struct pbuf *p = make_long(is_4, n, is_in_few ? 1000 : 100);
+	size_t behind_at = tso_begin_long(&tso, p, 0, 0, MSS + header + 20);
+	struct virtio_net_hdr h;
+
+	ck_assert_uint_eq(behind_at, is_in_few ? header + 20 : whole);
+	ck_assert_uint_eq(tso.n_packets, 21);
+	ck_assert_uint_eq(tso.n_bytes, whole + 20 * (header + 20));
+	ck_assert_int_eq(tso_join(&tso, p, 0), TSO_OTHER);
+	h = sealed(behind_at);
+	ck_assert_uint_eq(h.gso_type, is_4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6);
+	ck_assert_uint_eq(h.gso_size, MSS);
+	ck_assert_uint_eq(h.hdr_len, header + 20);
+	ck_assert_uint_eq(h.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	check_sum(tso_frame(&tso), whole, is_4);
+	ck_assert_int_eq(memcmp(tso_frame(&tso) + header + 20, packet + header + 20,
+				 behind_at - header - 20),
+		0);
+	pbuf_free(p);
+}
+END_TEST
+
+START_TEST(tso_packets_have_consecutive_identifications)
+{
+	static const unsigned int ids[] = { 0, 1, 22, 25, 26 };
+	struct pbuf *p = make_long(true, 20 * MSS + 7, 1000);
+	const uint8_t *frame = tso_frame(&tso);
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		tso_clear(&tso);
+		if (i == 1)
+			tso_begin_long(&tso, p, 0, 0, MSS + 40);
+		else
+			begin(make(true, 1, 0x10, MSS));
+		if (i == 2) {
+			join(make(true, 1 + MSS, 0x10, MSS), 40);
+			join(make(true, 1 + 2 * MSS, 0x10, MSS), 40);
+		}
+		tso_seal(&tso);
+		ck_assert_uint_eq(frame[4] << 8 | frame[5], ids[i]);
+		ck_assert_uint_eq(internet_sum(frame, 20, 0), 0);
+	}
+	/* One that has a checksum has been numbered by who made it. */
+	make(true, 1, 0x10, MSS);
+	put16(packet + 4, 4711);
+	packet[20 + SUM_AT] = 1;
+	begin(40 + MSS);
+	tso_seal(&tso);
+	ck_assert_uint_eq(frame[4] << 8 | frame[5], 4711);
+	pbuf_free(p);
+}
+END_TEST
+
 START_TEST(tso_message_stays_below_64_kilobytes)
 {
 	uint32_t sequence = 1;
@@ -228,6 +301,8 @@ int main(void)
 	lwip_init();
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, tso_consecutive_segments_become_one, 0, 2);
+	tcase_add_loop_test(tc, tso_long_segment_is_cut_by_the_mtu, 0, 4);
+	tcase_add_test(tc, tso_packets_have_consecutive_identifications);
 	tcase_add_test(tc, tso_message_stays_below_64_kilobytes);
 	LOOP(tc, tso_other_segment_is_not_joined, differences);
 	tcase_add_test(tc, tso_segment_with_a_checksum_is_not_joined);
