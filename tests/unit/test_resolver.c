@@ -14,6 +14,8 @@
 
 #define PORT	    5300
 #define SECOND_PORT 5301
+/* Long before a time-out of a minute; a machine may stand still meanwhile. */
+#define AT_ONCE_MS 20000
 
 static struct daemon_fixture f;
 static struct fake_dns dns, second;
@@ -231,7 +233,7 @@ START_TEST(lookup_of_silent_server_ends_in_time)
 	took_ms = (stack_now_ns() - start_ns) / 1000000;
 	ck_assert_int_eq(result.answer.error, RESOLVE_AGAIN);
 	ck_assert_uint_ge(took_ms, 1500);
-	ck_assert_uint_le(took_ms, 3500);
+	ck_assert_uint_le(took_ms, AT_ONCE_MS);
 	ck_assert_uint_ge(dns.n_a, 2);
 }
 END_TEST
@@ -245,7 +247,7 @@ START_TEST(lookup_with_one_family_silent_ends_after_grace)
 	use_servers(1, loopback_server(PORT), loopback_server(0));
 	result = resolve("half.example", ADDRESS_NONE);
 	ck_assert_int_eq(result.answer.error, 0);
-	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, 3500);
+	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, AT_ONCE_MS);
 }
 END_TEST
 
@@ -317,10 +319,11 @@ START_TEST(no_server_means_again_at_once)
 	uint64_t start_ns = stack_now_ns();
 	struct result result;
 
+	f.daemon.config.resolve_timeout_s = 60;
 	use_servers(0, loopback_server(0), loopback_server(0));
 	result = resolve("four.example", ADDRESS_NONE);
 	ck_assert_int_eq(result.answer.error, RESOLVE_AGAIN);
-	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, 500);
+	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, AT_ONCE_MS);
 	result = resolve("192.0.2.1", ADDRESS_NONE);
 	ck_assert_int_eq(result.answer.error, 0);
 }
@@ -332,10 +335,11 @@ START_TEST(remote_server_without_a_link_means_again_at_once)
 	uint64_t start_ns = stack_now_ns();
 	struct result result;
 
+	f.daemon.config.resolve_timeout_s = 60;
 	use_servers(1, remote, remote);
 	result = resolve("four.example", ADDRESS_NONE);
 	ck_assert_int_eq(result.answer.error, RESOLVE_AGAIN);
-	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, 500);
+	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, AT_ONCE_MS);
 }
 END_TEST
 
@@ -345,6 +349,7 @@ START_TEST(unreachable_server_means_again_at_once)
 	uint64_t start_ns = stack_now_ns();
 	struct result result;
 
+	f.daemon.config.resolve_timeout_s = 60;
 	/* The table says that a link is up, the stack has no route. */
 	f.daemon.link_records[0].rank = 1;
 	f.daemon.n_links = 1;
@@ -352,7 +357,7 @@ START_TEST(unreachable_server_means_again_at_once)
 	result = resolve("four.example", ADDRESS_NONE);
 	f.daemon.n_links = 0;
 	ck_assert_int_eq(result.answer.error, RESOLVE_AGAIN);
-	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, 500);
+	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, AT_ONCE_MS);
 }
 END_TEST
 

@@ -236,7 +236,6 @@ START_TEST(hello_that_does_not_come_ends_the_session)
 	test_client_connect(&c, &f);
 	test_client_expect_hangup(&c);
 	ck_assert_uint_ge((stack_now_ns() - start_ns) / 1000000, 1900);
-	ck_assert_uint_le((stack_now_ns() - start_ns) / 1000000, 3000);
 	ck_assert_uint_eq(f.daemon.n_clients_dropped, 1);
 	test_client_close(&c);
 }
