@@ -410,7 +410,7 @@ class DaemonDies(loads.LoadCase):
     def test_killed_again_and_again(self):
         """Whatever a client is at when its daemon dies: it never hangs."""
         for i in range(8):
-            client = self.load("threads", only="churn", deadline_s=20)
+            client = self.load("threads", only="churn", rounds=1 << 20, deadline_s=20)
             self.eventually(lambda: usock.status().requests > 20 + 50 * i)
             self.daemon.kill()
             client.wait(code=1)

@@ -85,6 +85,7 @@ static void run_all(void *(*run)(void *), void *arg)
 
 /* Sessions of other processes ("others"). */
 static uint32_t other_sessions;
+static uint32_t churn_rounds;
 
 /* ---- first use -------------------------------------------------------------- */
 
@@ -238,7 +239,7 @@ static void *churn(void *arg)
 	int on = 1;
 
 	(void)arg;
-	for (int i = 0; i < 5 * ROUNDS; i++) {
+	for (uint32_t i = 0; i < churn_rounds; i++) {
 		int fd = usocket_socket(AF_INET, types[i % 2], 0);
 
 		require(fd >= 0, "socket");
@@ -423,6 +424,7 @@ int load_threads(const struct args *args)
 	const char *only = arg_text(args, "only", NULL);
 
 	other_sessions = (uint32_t)arg_number(args, "others", 0);
+	churn_rounds = (uint32_t)arg_number(args, "rounds", 5 * ROUNDS);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (only && strcmp(only, cases[i].name) != 0)
 			continue;

@@ -67,7 +67,9 @@ class BusyAtFirst(ModemCase):
     """A program that looks at new ports, as ModemManager does."""
 
     def prepare(self):
-        self.port = self.keep(open(self.modem.device, "rb+", buffering=0))
+        # Not as this session's terminal: the modem's end would be the session's.
+        fd = os.open(self.modem.device, os.O_RDWR | os.O_NOCTTY)
+        self.port = self.keep(open(fd, "rb+", buffering=0))
         fcntl.flock(self.port, fcntl.LOCK_EX)
 
     def test_is_waited_for(self):

@@ -194,10 +194,12 @@ class Worker:
         env = dict(os.environ)
         env[WORKER_ENV] = str(write_end)
         env[TMP_ENV] = self.tmp
+        # The kernel shares processors among sessions (sched(7), autogroup): a program that
+        # computes in one of its own would get as much as all other tests together.
         self.process = subprocess.Popen(
             [sys.executable, sys.argv[0], *map(test_id, self.todo)],
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
-            pass_fds=(write_end,), env=env)
+            pass_fds=(write_end,), env=env, start_new_session=True)
         os.close(write_end)
 
     def text(self):
