@@ -51,6 +51,8 @@ static struct {
 	size_t at, len;
 	uint8_t flags;
 } packets[PACKETS_MAX];
+/* More comes in the same turn of the loop: nothing is done between. */
+static bool is_turn_going_on;
 /* Whether the packet of that number is lost on its way; NULL: none is. */
 static bool (*is_lost)(size_t number);
 
@@ -224,7 +226,7 @@ static void peer_sends(uint8_t flags, uint32_t sequence, uint32_t ack, uint32_t 
 		make_ip4(message + VNET_HEADER_SIZE, 6, peer, us, tcp, 20 + n_options);
 	ck_assert_int_eq(send(wire, message, len, 0), (ssize_t)len);
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	if (pcb)
+	if (pcb && !is_turn_going_on)
 		tcp_lso_adjust(pcb);
 	ck_assert_uint_le(n_acked, ack - first);
 }
@@ -316,7 +318,7 @@ static void connect_peer(unsigned int mss)
 	n_packets = n_messages = n_long = 0;
 	n_written = n_acked = n_in_order = n_retransmitted = 0;
 	memset(has, false, sizeof(has));
-	has_fin = is_given_up = false;
+	has_fin = is_given_up = is_turn_going_on = false;
 	is_lost = NULL;
 	take_all();
 	peer_sends(TCP_SYN | TCP_ACK, PEER_ISN, first, 0xffff, options, sizeof(options));
@@ -559,6 +561,67 @@ START_TEST(lso_lost_packet_alone_is_sent_again)
 	pcb->cwnd = WINDOW;
 	write_stream(LONGEST * MSS);
 	ck_assert_uint_eq(pcb->unacked->len, LONGEST * MSS);
+	take_all();
+	expect_done();
+}
+END_TEST
+
+START_TEST(lso_loss_that_is_told_in_the_same_turn_is_of_what_is_left)
+{
+	write_stream(2 * LONGEST * MSS);
+	take_all();
+	n_packets = 0;
+	is_turn_going_on = true;
+	acknowledge(5 * MSS);
+	for (size_t end = 7; end <= 12; end++)
+		acknowledge_selectively(5 * MSS, 6 * MSS, end * MSS);
+	take_all();
+	ck_assert_uint_eq(n_acked, 5 * MSS);
+	ck_assert_uint_eq(n_packets, 1);
+	ck_assert_uint_eq(packets[0].at, 5 * MSS);
+	is_turn_going_on = false;
+	/* Until that is over new ones are short. */
+	pcb->cwnd = WINDOW;
+	queue_stream(LONGEST * MSS);
+	for (const struct tcp_seg *segment = pcb->unsent; segment; segment = segment->next)
+		ck_assert_uint_le(segment->len, MSS);
+	take_all();
+	tcp_output(pcb);
+	take_all();
+	expect_done();
+}
+END_TEST
+
+START_TEST(lso_packet_that_waits_for_its_neighbour_is_left_alone)
+{
+	struct pbuf *held;
+
+	write_stream(2 * LONGEST * MSS);
+	take_all();
+	held = pcb->unacked->p;
+	pbuf_ref(held);
+	acknowledge(3 * MSS);
+	ck_assert_uint_eq(n_acked, 0);
+	ck_assert(!tcp_lso_cut(pcb));
+	ck_assert_uint_eq(pcb->unacked->len, LONGEST * MSS);
+	ck_assert_uint_eq(pcb->unacked->next->len, MSS);
+	pbuf_free(held);
+	ck_assert(tcp_lso_cut(pcb));
+	ck_assert_uint_eq(n_acked, 3 * MSS);
+	ck_assert_uint_eq(pcb->unacked->len, MSS);
+	expect_done();
+}
+END_TEST
+
+START_TEST(lso_window_is_probed_with_no_more_than_the_mss)
+{
+	queue_stream(LONGEST * MSS);
+	tcp_lso_before_tick(pcb);
+	ck_assert_uint_eq(pcb->unsent->len, LONGEST * MSS);
+	pcb->persist_backoff = 1;
+	tcp_lso_before_tick(pcb);
+	ck_assert_uint_eq(pcb->unsent->len, MSS);
+	tcp_output(pcb);
 	take_all();
 	expect_done();
 }
@@ -821,6 +884,9 @@ int main(void)
 	tcase_add_test(tc, lso_partial_acknowledgement_is_told_and_not_sent_again);
 	tcase_add_test(tc, lso_front_of_a_segment_of_many_pieces_is_taken_off);
 	tcase_add_test(tc, lso_lost_packet_alone_is_sent_again);
+	tcase_add_test(tc, lso_loss_that_is_told_in_the_same_turn_is_of_what_is_left);
+	tcase_add_test(tc, lso_packet_that_waits_for_its_neighbour_is_left_alone);
+	tcase_add_test(tc, lso_window_is_probed_with_no_more_than_the_mss);
 	tcase_add_test(tc, lso_lost_packet_of_a_peer_without_sack_is_sent_again);
 	tcase_add_loop_test(tc, lso_window_that_shrinks_is_filled_all_the_same, 0, 5);
 	tcase_add_test(tc, lso_closed_window_is_probed);
