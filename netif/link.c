@@ -27,6 +27,7 @@
 #include "netif/link.h"
 
 #include "netif/link_private.h"
+#include "netif/helper.h"
 #include "netif/log.h"
 #include "netif/stack.h"
 
@@ -394,7 +395,7 @@ static int start_power(struct link *link)
 /* A helper that was killed lives on for as long as its device keeps it in a call. */
 static bool is_last_one_ending(struct link *link)
 {
-	return link->driver->is_ending && link->driver->is_ending(link) &&
+	return link->driver->helper && helper_is_ending(link->driver->helper(link)) &&
 		stack_now_ns() < link->retry_ns + ENDING_NS;
 }
 
@@ -402,6 +403,10 @@ static void begin_try(struct link *link)
 {
 	char cause[TABLE_CAUSE_MAX];
 
+	if (is_last_one_ending(link)) {
+		link_timer_in(link->timer, ENDING_LOOK_MS);
+		return;
+	}
 	if (link->ladder.n_failures == 0)
 		snprintf(cause, sizeof(cause), "started");
 	else
@@ -446,9 +451,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (link->state == TABLE_LINK_DOWN && is_last_one_ending(link))
-		link_timer_in(link->timer, ENDING_LOOK_MS);
-	else if (link->state == TABLE_LINK_DOWN)
+	if (link->state == TABLE_LINK_DOWN)
 		begin_try(link);
 	else if (link_is_up(link) && link->ipif.fd < 0)
 		link_fail(link, TABLE_REASON_HELPER, "the packets' pair was closed");
@@ -770,9 +773,9 @@ bool link_is_held(const struct link *link)
 
 int link_helper_pid(const struct link *link)
 {
-	if (!link->base || !link->driver->pid)
+	if (!link->base || !link->driver->helper)
 		return 0;
-	return link->driver->pid(link);
+	return (int)link->driver->helper(link)->pid;
 }
 
 struct netif *link_netif(const struct link *link)

@@ -122,10 +122,8 @@ struct link_driver {
 	const char *(*device)(const struct link *link);
 	/* Hands a command to the modem, see link_at(); NULL: there is none. */
 	int (*at)(struct link *link, const char *command);
-	/* Process id of the helper, 0: none; may be NULL. */
-	int (*pid)(const struct link *link);
-	/* Whether the last helper was killed and has not ended yet; may be NULL. */
-	bool (*is_ending)(struct link *link);
+	/* The process that does the driver's work; NULL: there is none. */
+	struct helper *(*helper)(const struct link *link);
 };
 
 /* Whom to ask whether data passes. */

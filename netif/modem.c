@@ -294,14 +294,9 @@ static int modem_at(struct link *link, const char *command)
 	return helper_send(&modem->helper, &message);
 }
 
-static int modem_pid(const struct link *link)
+static struct helper *modem_helper(const struct link *link)
 {
-	return (int)modem_of(link)->helper.pid;
-}
-
-static bool modem_is_ending(struct link *link)
-{
-	return helper_is_ending(&modem_of(link)->helper);
+	return &modem_of(link)->helper;
 }
 
 static const char *modem_device(const struct link *link)
@@ -325,6 +320,5 @@ const struct link_driver modem_driver = {
 	.close = modem_close,
 	.fini = modem_fini,
 	.at = modem_at,
-	.pid = modem_pid,
-	.is_ending = modem_is_ending,
+	.helper = modem_helper,
 };

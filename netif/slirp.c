@@ -197,14 +197,9 @@ static void slirp_fini(struct link *link)
 	helper_fini(&slirp_of(link)->helper);
 }
 
-static int slirp_pid(const struct link *link)
+static struct helper *slirp_helper(const struct link *link)
 {
-	return (int)slirp_of(link)->helper.pid;
-}
-
-static bool slirp_is_ending(struct link *link)
-{
-	return helper_is_ending(&slirp_of(link)->helper);
+	return &slirp_of(link)->helper;
 }
 
 const struct link_driver slirp_driver = {
@@ -216,6 +211,5 @@ const struct link_driver slirp_driver = {
 	.open = slirp_open,
 	.close = slirp_close,
 	.fini = slirp_fini,
-	.pid = slirp_pid,
-	.is_ending = slirp_is_ending,
+	.helper = slirp_helper,
 };

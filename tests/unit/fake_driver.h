@@ -28,7 +28,8 @@ struct fake {
 	enum table_link_step step;     /* of the latest try */
 	bool negotiates;	       /* open leads there and no further */
 	const char *device;	       /* path of the node, NULL: /dev/null */
-	struct helper *helper;	       /* open only starts it; NULL: none */
+	struct helper *helper;	       /* open only starts it; NULL: idle, and open does the rest */
+	struct helper idle;
 	struct link_parameters parameters;
 };
 
@@ -78,9 +79,9 @@ static const char *fake_device(const struct link *link)
 	return fake_of(link)->device ? fake_of(link)->device : "/dev/null";
 }
 
-static bool fake_is_ending(struct link *link)
+static struct helper *fake_helper(const struct link *link)
 {
-	return fake_of(link)->helper && helper_is_ending(fake_of(link)->helper);
+	return fake_of(link)->helper ? fake_of(link)->helper : &fake_of(link)->idle;
 }
 
 static const struct link_key fake_keys[] = { { NULL, NULL } };
@@ -94,7 +95,7 @@ static const struct link_driver fake_driver = {
 	.device = fake_device,
 	.open = fake_open,
 	.close = fake_close,
-	.is_ending = fake_is_ending,
+	.helper = fake_helper,
 };
 
 /* NULL: none of that family. */
