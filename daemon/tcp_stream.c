@@ -457,6 +457,7 @@ static bool flush_unsent(struct tcp_socket *t)
 
 static size_t send_room(const struct tcp_socket *t)
 {
+	/* tcp_sndbuf() says no more than 16 bits of it. */
 	size_t room = t->pcb->snd_buf;
 
 	if (tcp_sndqueuelen(t->pcb) >= TCP_SND_QUEUELEN - 8)

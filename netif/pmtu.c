@@ -29,12 +29,9 @@
 #include "netif/route.h"
 #include "netif/stack.h"
 #include "netif/tcp_lso.h"
+#include "netif/tcp_segment.h"
 
 #include "lwip/priv/nd6_priv.h"
-#include "lwip/priv/tcp_priv.h"
-#include "lwip/prot/ip4.h"
-#include "lwip/prot/ip6.h"
-#include "lwip/prot/tcp.h"
 
 #include <string.h>
 
@@ -111,15 +108,10 @@ static void keep_path(const ip_addr_t *remote, uint16_t mtu)
 
 /* ---- connections --------------------------------------------------------------------- */
 
-static uint16_t headers_of(const struct tcp_pcb *pcb)
-{
-	return TCP_HLEN + (IP_IS_V6(&pcb->remote_ip) ? IP6_HLEN : IP_HLEN);
-}
-
 /* Returns false if the connection's segments fit already. */
 static bool fit(struct tcp_pcb *pcb, uint16_t mtu)
 {
-	uint16_t mss = (uint16_t)(mtu - headers_of(pcb)), old = pcb->mss;
+	uint16_t mss = (uint16_t)(mtu - tcp_segment_headers(pcb)), old = pcb->mss;
 
 	if (mss >= old)
 		return false;
@@ -249,7 +241,7 @@ void pmtu_suspect(struct tcp_pcb *pcb)
 		return;
 	for (i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
 		if (pcb->nrtx < trials[i].timeouts || trials[i].mtu < min ||
-			seg->len + headers_of(pcb) <= trials[i].mtu)
+			seg->len + tcp_segment_headers(pcb) <= trials[i].mtu)
 			continue;
 		if (fit(pcb, trials[i].mtu) && trials[i].is_kept)
 			keep_path(&pcb->remote_ip, trials[i].mtu);

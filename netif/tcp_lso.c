@@ -27,27 +27,13 @@
 #include "netif/hooks.h"
 #include "netif/ipif.h"
 #include "netif/segment.h"
-
-#include "lwip/priv/tcp_priv.h"
-#include "lwip/prot/ip4.h"
-#include "lwip/prot/ip6.h"
-#include "lwip/prot/tcp.h"
+#include "netif/tcp_segment.h"
 
 #include <string.h>
 
 #define WINDOW_SHARE  8
 #define WINDOW_NEEDED 3 /* a segment that is cut is more than the window's third */
 #define WORTH_SHARE   3 /* of the longest that there can be */
-
-static uint32_t begin_of(const struct tcp_seg *segment)
-{
-	return lwip_ntohl(segment->tcphdr->seqno);
-}
-
-static size_t headers_of(const struct tcp_pcb *pcb)
-{
-	return TCP_HLEN + (IP_IS_V6(&pcb->remote_ip) ? IP6_HLEN : IP_HLEN);
-}
 
 static bool is_long(const struct tcp_pcb *pcb, const struct tcp_seg *segment)
 {
@@ -98,13 +84,14 @@ static bool device_cuts(const struct tcp_pcb *pcb)
 {
 	const struct netif *netif = ip_route(&pcb->local_ip, &pcb->remote_ip);
 
-	return netif && netif->mtu == pcb->mss + headers_of(pcb) && ipif_takes_long_segments(netif);
+	return netif && netif->mtu == pcb->mss + tcp_segment_headers(pcb) &&
+		ipif_takes_long_segments(netif);
 }
 
 /* How long segments are to be, bytes: a multiple of the MSS. */
 static uint16_t segment_size(const struct tcp_pcb *pcb)
 {
-	uint32_t most = (SEGMENT_PACKET_MAX - (uint32_t)headers_of(pcb)) / pcb->mss;
+	uint32_t most = (SEGMENT_PACKET_MAX - tcp_segment_headers(pcb)) / pcb->mss;
 	uint32_t window = LWIP_MIN(window_of(pcb), TCP_SND_BUF);
 	uint32_t n = LWIP_MIN(window / WINDOW_SHARE / pcb->mss, most);
 
@@ -171,7 +158,7 @@ static void drop_front(struct tcp_pcb *pcb, struct tcp_seg *segment, uint16_t n)
 		pcb->snd_queuelen--;
 	}
 	segment->tcphdr = p->payload;
-	segment->tcphdr->seqno = lwip_htonl(begin_of(segment) + n);
+	segment->tcphdr->seqno = lwip_htonl(tcp_segment_begin(segment) + n);
 	segment->len -= n;
 }
 
@@ -188,7 +175,7 @@ static void drop_acknowledged(struct tcp_pcb *pcb)
 
 	if (!is_long(pcb, first) || !is_free(first))
 		return;
-	n = pcb->lastack - begin_of(first);
+	n = pcb->lastack - tcp_segment_begin(first);
 	if (n == 0 || n >= first->len)
 		return;
 	drop_front(pcb, first, (uint16_t)n);
@@ -216,7 +203,7 @@ static struct tcp_seg *copy_end(const struct tcp_seg *segment, uint16_t n)
 	copy->len = n;
 	copy->tcphdr = copy->p->payload;
 	memcpy(copy->tcphdr, segment->tcphdr, length);
-	copy->tcphdr->seqno = lwip_htonl(begin_of(segment) + segment->len - n);
+	copy->tcphdr->seqno = lwip_htonl(tcp_segment_begin(segment) + segment->len - n);
 	pbuf_copy_partial(segment->p, (uint8_t *)copy->p->payload + length, n,
 		segment->p->tot_len - n);
 	return copy;

@@ -14,6 +14,9 @@
  * end of what it is doing. TF_INFR keeps lwIP from its own recovery; for a peer
  * that names no blocks lwIP begins it, with three duplicate acknowledgements.
  *
+ * All of that is about packets: a segment that is longer is cut to them first
+ * (tcp_lso.c).
+ *
  * Marks are forgotten when lwIP's timer expires (RFC 2018 8: the peer may have
  * thrown away what it had).
  */
@@ -21,8 +24,7 @@
 
 #include "netif/segment.h"
 #include "netif/tcp_lso.h"
-
-#include "lwip/priv/tcp_priv.h"
+#include "netif/tcp_segment.h"
 
 #define SEGMENT_SACKED	   0x40
 #define SEGMENT_SENT_AGAIN 0x80
@@ -35,11 +37,6 @@
 /* Of an acknowledgement, after which lwIP takes a segment for lost. */
 #define DUPLICATES 3
 
-static uint32_t begin_of(const struct tcp_seg *segment)
-{
-	return lwip_ntohl(segment->tcphdr->seqno);
-}
-
 /* ---- what the peer has ------------------------------------------------------------ */
 
 static void mark_block(struct tcp_pcb *pcb, uint32_t left, uint32_t right)
@@ -51,7 +48,7 @@ static void mark_block(struct tcp_pcb *pcb, uint32_t left, uint32_t right)
 		TCP_SEQ_GT(right, pcb->snd_nxt))
 		return;
 	for (segment = pcb->unacked; segment; segment = segment->next) {
-		uint32_t begin = begin_of(segment);
+		uint32_t begin = tcp_segment_begin(segment);
 
 		if (TCP_SEQ_GEQ(begin, right))
 			break;
@@ -73,7 +70,6 @@ static bool mark_blocks(struct tcp_pcb *pcb, const uint8_t *options, size_t len)
 			break;
 		for (size_t at = 2; options[0] == OPTION_SACK && at + BLOCK_SIZE <= size;
 			at += BLOCK_SIZE) {
-			/* It is about packets. */
 			if (!any)
 				tcp_lso_cut(pcb);
 			mark_block(pcb, segment_get32(options + at),
@@ -143,7 +139,7 @@ static void send_again(struct tcp_pcb *pcb, struct tcp_seg **at)
 	struct tcp_seg *segment = *at, **to = &pcb->unsent;
 
 	*at = segment->next;
-	while (*to && TCP_SEQ_LT(begin_of(*to), begin_of(segment)))
+	while (*to && TCP_SEQ_LT(tcp_segment_begin(*to), tcp_segment_begin(segment)))
 		to = &(*to)->next;
 	segment->next = *to;
 	*to = segment;

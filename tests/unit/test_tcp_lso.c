@@ -8,14 +8,9 @@
 #include "netif/ipif.h"
 #include "netif/pmtu.h"
 #include "netif/route.h"
-#include "netif/tcp_hooks.h"
-#include "netif/tcp_recovery.h"
 #include "netif/timers.h"
 #include "netif/vnet_header.h"
-#include "tests/unit/netif_test.h"
-
-#include "lwip/priv/tcp_priv.h"
-#include "lwip/prot/tcp.h"
+#include "tests/unit/tcp_peer.h"
 
 #include <event2/event.h>
 #include <linux/virtio_net.h>
@@ -24,29 +19,25 @@
 
 #define MSS	    1460
 #define LONGEST	    44 /* of them fit into 64 KB */
-#define PEER_ISN    5000
 #define WINDOW	    (4 << 20)
 #define SCALE	    7
 #define STREAM_MAX  (3 << 20)
 #define PACKETS_MAX 4096
 
-static const uint8_t us[4] = { 10, 0, 2, 15 }, peer[4] = { 10, 0, 2, 2 };
 static struct ipif ipif;
 static struct route route;
 static int wire; /* the test's end */
-static struct tcp_pcb *pcb;
-static struct tcp_recovery recovery;
 
 /* Our side of the stream, in bytes from its beginning. */
 static uint32_t first; /* sequence number of byte 0 */
-static size_t n_written, n_acked, n_retransmitted;
+static size_t n_written;
 static bool is_given_up;
 
 /* The peer's. */
 static bool has[STREAM_MAX];
 static size_t n_in_order, n_packets;
 static bool has_fin;
-static unsigned int n_messages, n_long, next_id;
+static unsigned int n_long, next_id;
 static struct {
 	size_t at, len;
 	uint8_t flags;
@@ -62,35 +53,6 @@ static uint8_t byte_at(size_t i)
 }
 
 /* ---- as the daemon does ------------------------------------------------------------- */
-
-static bool on_segment_in(struct tcp_pcb *in, const struct tcp_header *header)
-{
-	if (in->state >= ESTABLISHED && header->flags & TCP_ACK)
-		tcp_recovery_segment_in(&recovery, in, header->ack, header->options,
-			header->n_options);
-	return true;
-}
-
-static void on_segment_out(struct tcp_pcb *out, uint32_t sequence)
-{
-	(void)out;
-	(void)sequence;
-}
-
-static void on_retransmitted(struct tcp_pcb *out)
-{
-	n_retransmitted++;
-	if (out->flags & TF_RTO)
-		tcp_recovery_timed_out(&recovery, out);
-}
-
-static err_t on_sent(void *arg, struct tcp_pcb *in, u16_t len)
-{
-	(void)arg;
-	n_acked += len;
-	tcp_recovery_acked(&recovery, in);
-	return ERR_OK;
-}
 
 static void on_error(void *arg, err_t error)
 {
@@ -175,7 +137,6 @@ static void take_message(const uint8_t *message, size_t len)
 	/* No two packets have the same identification. */
 	ck_assert_uint_eq(ip[4] << 8 | ip[5], next_id & 0xffff);
 	next_id += n ? (unsigned int)((n - 1) / step) + 1 : 1;
-	n_messages++;
 	at = ((uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | (uint32_t)tcp[6] << 8 | tcp[7]) -
 		first;
 	if (n == 0 && flags & TCP_FIN)
@@ -209,21 +170,12 @@ static void peer_sends(uint8_t flags, uint32_t sequence, uint32_t ack, uint32_t 
 	const uint8_t *options, size_t n_options)
 {
 	const uint16_t sum_at[2] = { 20, 16 };
-	uint8_t message[VNET_HEADER_SIZE + 100] = { VIRTIO_NET_HDR_F_NEEDS_CSUM };
-	uint8_t tcp[60] = { 0, 80 };
-	size_t len;
+	uint8_t message[VNET_HEADER_SIZE + PEER_PACKET_MAX] = { VIRTIO_NET_HDR_F_NEEDS_CSUM };
+	size_t len = VNET_HEADER_SIZE +
+		make_peer_packet(message + VNET_HEADER_SIZE, flags, sequence, ack,
+			window >> (flags & TCP_SYN ? 0 : SCALE), options, n_options);
 
 	memcpy(message + 6, sum_at, sizeof(sum_at));
-	put16(tcp + 2, pcb->local_port);
-	put32(tcp + 4, sequence);
-	put32(tcp + 8, ack);
-	tcp[12] = (uint8_t)((20 + n_options) / 4 << 4);
-	tcp[13] = flags;
-	put16(tcp + 14, window >> (flags & TCP_SYN ? 0 : SCALE));
-	if (n_options)
-		memcpy(tcp + 20, options, n_options);
-	len = VNET_HEADER_SIZE +
-		make_ip4(message + VNET_HEADER_SIZE, 6, peer, us, tcp, 20 + n_options);
 	ck_assert_int_eq(send(wire, message, len, 0), (ssize_t)len);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	if (pcb && !is_turn_going_on)
@@ -315,7 +267,7 @@ static void connect_peer(unsigned int mss)
 	IP_ADDR4(&to, 10, 0, 2, 2);
 	ck_assert_int_eq(tcp_connect(pcb, &to, 80, NULL), ERR_OK);
 	first = pcb->snd_nxt;
-	n_packets = n_messages = n_long = 0;
+	n_packets = n_long = 0;
 	n_written = n_acked = n_in_order = n_retransmitted = 0;
 	memset(has, false, sizeof(has));
 	has_fin = is_given_up = is_turn_going_on = false;
@@ -327,16 +279,14 @@ static void connect_peer(unsigned int mss)
 	acknowledge(0);
 	pcb->cwnd = pcb->ssthresh = WINDOW;
 	take_all();
-	n_packets = n_messages = 0;
+	n_packets = 0;
 }
 
 static void setup(void)
 {
-	static const struct tcp_hooks hooks = { on_segment_in, on_segment_out, on_retransmitted };
-
 	stack_setup();
 	open_ipif();
-	tcp_hooks_set(&hooks);
+	tcp_hooks_set(&recovery_hooks);
 	connect_peer(MSS);
 }
 
@@ -367,6 +317,24 @@ static void expect_done(void)
 	ck_assert_uint_eq(pcb->snd_buf, TCP_SND_BUF);
 }
 
+/* Until all of it has come. */
+static void acknowledge_as_it_comes(void)
+{
+	for (int i = 0; i < PACKETS_MAX && n_acked < n_written; i++) {
+		acknowledge(n_in_order);
+		take_all();
+	}
+}
+
+/* As if what was sent again were all that the peer has. */
+static void acknowledge_what_is_sent_again(void)
+{
+	for (int i = 0; i < PACKETS_MAX && n_acked < n_written; i++) {
+		acknowledge(packets[n_packets - 1].at + packets[n_packets - 1].len);
+		take_all();
+	}
+}
+
 /* Until something is sent again. */
 static void let_timer_expire(void)
 {
@@ -381,22 +349,22 @@ static void let_timer_expire(void)
 
 /* ---- tests ------------------------------------------------------------------------------ */
 
+static const struct {
+	uint32_t window;
+	unsigned int n; /* of the MSS */
+} sizes[] = {
+	{ WINDOW, LONGEST },
+	{ 8 * 30 * MSS, 30 },
+	{ 8 * 15 * MSS, 15 },
+	{ 8 * 14 * MSS, 1 },
+	{ 10 * MSS, 1 },
+};
+
 START_TEST(lso_segments_are_as_long_as_the_window_is_wide)
 {
-	static const struct {
-		uint32_t window;
-		unsigned int n; /* of the MSS */
-	} rows[] = {
-		{ WINDOW, LONGEST },
-		{ 8 * 30 * MSS, 30 },
-		{ 8 * 15 * MSS, 15 },
-		{ 8 * 14 * MSS, 1 },
-		{ 10 * MSS, 1 },
-	};
-
-	pcb->cwnd = rows[_i].window;
+	pcb->cwnd = sizes[_i].window;
 	write_stream(5 * LONGEST * MSS);
-	ck_assert_uint_eq(pcb->unacked->len, rows[_i].n * MSS);
+	ck_assert_uint_eq(pcb->unacked->len, sizes[_i].n * MSS);
 	take_all();
 	/* Joined by tso.c or long by themselves: the peer sees the same. */
 	for (size_t i = 0; i < n_packets; i++) {
@@ -404,10 +372,7 @@ START_TEST(lso_segments_are_as_long_as_the_window_is_wide)
 		ck_assert_uint_eq(packets[i].len, MSS);
 	}
 	ck_assert_uint_eq(ipif.counters.packets_sent, n_packets + 2);
-	while (n_acked < n_written) {
-		acknowledge(n_in_order);
-		take_all();
-	}
+	acknowledge_as_it_comes();
 	expect_done();
 }
 END_TEST
@@ -437,10 +402,7 @@ START_TEST(lso_many_small_writes_are_one_segment)
 		n += write_stream(1 + n % 300);
 		take_all();
 	}
-	while (n_acked < n_written) {
-		acknowledge(n_in_order);
-		take_all();
-	}
+	acknowledge_as_it_comes();
 	expect_done();
 }
 END_TEST
@@ -504,10 +466,7 @@ START_TEST(lso_partial_acknowledgement_is_told_and_not_sent_again)
 	ck_assert_uint_eq(packets[0].at, acks[5]);
 	ck_assert_uint_eq(packets[0].len, MSS);
 	ck_assert_uint_eq(n_packets, 1);
-	while (n_acked < n_written) {
-		acknowledge(packets[n_packets - 1].at + packets[n_packets - 1].len);
-		take_all();
-	}
+	acknowledge_what_is_sent_again();
 	expect_done();
 }
 END_TEST
@@ -645,10 +604,11 @@ START_TEST(lso_lost_packet_of_a_peer_without_sack_is_sent_again)
 }
 END_TEST
 
+static const uint32_t shrunk_windows[] = { 100 * MSS, 20 * MSS, 2 * MSS, MSS + 128, MSS / 2 };
+
 START_TEST(lso_window_that_shrinks_is_filled_all_the_same)
 {
-	static const uint32_t windows[] = { 100 * MSS, 20 * MSS, 2 * MSS, MSS + 128, MSS / 2 };
-	uint32_t window = windows[_i];
+	uint32_t window = shrunk_windows[_i];
 
 	/* Long ones wait for room when the peer takes it back. */
 	queue_stream(TCP_SND_BUF);
@@ -679,7 +639,7 @@ START_TEST(lso_closed_window_is_probed)
 	write_stream(LONGEST * MSS);
 	take_all();
 	/* What is written next finds the window closed. */
-	peer_sends(TCP_ACK, PEER_ISN + 1, first + LONGEST * MSS, 0, NULL, 0);
+	acknowledge_with(LONGEST * MSS, 0);
 	pcb->cwnd = WINDOW;
 	write_stream(5 * MSS);
 	n_packets = 0;
@@ -704,10 +664,7 @@ START_TEST(lso_fin_is_the_last_pieces)
 	acknowledge(3 * MSS);
 	n_packets = 0;
 	let_timer_expire();
-	for (int i = 0; i < 100 && n_acked < n_written; i++) {
-		acknowledge(packets[n_packets - 1].at + packets[n_packets - 1].len);
-		take_all();
-	}
+	acknowledge_what_is_sent_again();
 	for (size_t i = 0; i < n_packets; i++)
 		ck_assert_uint_eq(packets[i].flags & (TCP_FIN | TCP_PSH),
 			packets[i].at + packets[i].len == n_written ? TCP_FIN | TCP_PSH : 0);
@@ -780,10 +737,7 @@ START_TEST(lso_device_that_cuts_no_more_gets_single_packets)
 	ipif.is_joining = false;
 	n_packets = 0;
 	let_timer_expire();
-	while (n_acked < n_written) {
-		acknowledge(packets[n_packets - 1].at + packets[n_packets - 1].len);
-		take_all();
-	}
+	acknowledge_what_is_sent_again();
 	ck_assert_uint_eq(packets[0].at, MSS);
 	ck_assert_uint_eq(n_long, 3);
 	expect_done();
@@ -876,7 +830,7 @@ int main(void)
 	TCase *tc = tcase_create("tcp_lso");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, lso_segments_are_as_long_as_the_window_is_wide, 0, 5);
+	LOOP(tc, lso_segments_are_as_long_as_the_window_is_wide, sizes);
 	tcase_add_loop_test(tc, lso_is_for_an_mss_that_is_the_devices, 0, 2);
 	tcase_add_test(tc, lso_many_small_writes_are_one_segment);
 	tcase_add_test(tc, lso_window_may_shrink_between_writes);
@@ -888,7 +842,7 @@ int main(void)
 	tcase_add_test(tc, lso_packet_that_waits_for_its_neighbour_is_left_alone);
 	tcase_add_test(tc, lso_window_is_probed_with_no_more_than_the_mss);
 	tcase_add_test(tc, lso_lost_packet_of_a_peer_without_sack_is_sent_again);
-	tcase_add_loop_test(tc, lso_window_that_shrinks_is_filled_all_the_same, 0, 5);
+	LOOP(tc, lso_window_that_shrinks_is_filled_all_the_same, shrunk_windows);
 	tcase_add_test(tc, lso_closed_window_is_probed);
 	tcase_add_test(tc, lso_fin_is_the_last_pieces);
 	tcase_add_test(tc, lso_narrower_path_cuts_what_is_on_its_way_and_what_waits);

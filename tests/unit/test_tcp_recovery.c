@@ -6,53 +6,18 @@
 #include "netif/tcp_recovery.h"
 
 #include "netif/route.h"
-#include "netif/tcp_hooks.h"
-#include "tests/unit/netif_test.h"
+#include "tests/unit/tcp_peer.h"
 
 #include "lwip/ip.h"
-#include "lwip/priv/tcp_priv.h"
-#include "lwip/prot/tcp.h"
 
 #define MSS	 1000
-#define PEER_ISN 5000
 #define SENT_MAX 256
 
-static const uint8_t us[4] = { 10, 0, 2, 15 }, peer[4] = { 10, 0, 2, 2 };
 static struct netif netif;
 static struct route route;
-static struct tcp_pcb *pcb;
-static struct tcp_recovery recovery;
 static uint32_t first; /* sequence number of segment 0 */
 static unsigned int sent[SENT_MAX];
 static size_t n_sent;
-
-static bool on_segment_in(struct tcp_pcb *in, const struct tcp_header *header)
-{
-	if (in->state == ESTABLISHED)
-		tcp_recovery_segment_in(&recovery, in, header->ack, header->options,
-			header->n_options);
-	return true;
-}
-
-static void on_segment_out(struct tcp_pcb *out, uint32_t sequence)
-{
-	(void)out;
-	(void)sequence;
-}
-
-static void on_retransmitted(struct tcp_pcb *out)
-{
-	if (out->flags & TF_RTO)
-		tcp_recovery_timed_out(&recovery, out);
-}
-
-static err_t on_acked(void *arg, struct tcp_pcb *in, u16_t len)
-{
-	(void)arg;
-	(void)len;
-	tcp_recovery_acked(&recovery, in);
-	return ERR_OK;
-}
 
 /* Notes the numbers of segments with data. */
 static err_t note_output(struct netif *out, struct pbuf *p, const ip4_addr_t *to)
@@ -84,19 +49,10 @@ static err_t netif_setup(struct netif *made)
 static void peer_sends(uint8_t flags, uint32_t sequence, uint32_t ack, const uint8_t *options,
 	size_t n_options)
 {
-	uint8_t tcp[60] = { 0, 80 }, packet[80];
+	uint8_t packet[PEER_PACKET_MAX];
+	size_t len = make_peer_packet(packet, flags, sequence, ack, 0xffff, options, n_options);
 	struct pbuf *p;
-	size_t len;
 
-	put16(tcp + 2, pcb->local_port);
-	put32(tcp + 4, sequence);
-	put32(tcp + 8, ack);
-	tcp[12] = (uint8_t)((20 + n_options) / 4 << 4);
-	tcp[13] = flags;
-	put16(tcp + 14, 0xffff);
-	if (n_options)
-		memcpy(tcp + 20, options, n_options);
-	len = make_ip4(packet, 6, peer, us, tcp, 20 + n_options);
 	p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
 	pbuf_take(p, packet, (u16_t)len);
 	ip_input(p, &netif);
@@ -120,7 +76,6 @@ static void acknowledge_selectively(unsigned int number, unsigned int from, unsi
 
 static void setup(void)
 {
-	static const struct tcp_hooks hooks = { on_segment_in, on_segment_out, on_retransmitted };
 	static const uint8_t syn_options[8] = { 2, 4, MSS >> 8, MSS & 0xff, 1, 1, 4, 2 };
 	static uint8_t data[40 * MSS];
 	ip4_addr_t ip, mask, gateway;
@@ -135,9 +90,9 @@ static void setup(void)
 	netif_set_link_up(&netif);
 	route.netif = &netif;
 	route_add(&route);
-	tcp_hooks_set(&hooks);
+	tcp_hooks_set(&recovery_hooks);
 	pcb = tcp_new();
-	tcp_sent(pcb, on_acked);
+	tcp_sent(pcb, on_sent);
 	IP_ADDR4(&to, 10, 0, 2, 2);
 	ck_assert_int_eq(tcp_connect(pcb, &to, 80, NULL), ERR_OK);
 	first = pcb->snd_nxt;
