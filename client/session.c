@@ -15,7 +15,8 @@
  * for the first moments where the reply can only come on the queue: that is one
  * system call less for nearly all of them. (A queue waits by the time of day: if
  * that is set back in these moments, and the daemon dies in them, too, the call
- * waits for as long.) One request is under way at a time, so a reply with any
+ * waits for as long.) Either way the thread asks for a while before it sleeps
+ * (spin.h). One request is under way at a time, so a reply with any
  * other number than the request's is a fault: the session is given up then, as it
  * is when the reply does not come in time, and no late reply can be taken for
  * another request's.
@@ -33,6 +34,7 @@
 #include "client/own_fd.h"
 #include "client/queue.h"
 #include "client/settings.h"
+#include "client/spin.h"
 #include "client/usocket.h"
 #include "proto/codec.h"
 #include "proto/fdpass.h"
@@ -71,6 +73,7 @@ static struct session {
 	bool has_queues;
 	uint64_t instance;		  /* of the daemon */
 	uint32_t sequence;		  /* of the latest request */
+	struct spin spin;		  /* for its reply */
 	struct usocket_versions versions; /* of the daemon met last */
 } session = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -164,27 +167,37 @@ static int connect_daemon(int64_t until_ns, int *out)
 	return -ENODEV;
 }
 
+/* As poll(2) without waiting, but asks for a while. */
+static int poll_spinning(struct spin *spin, struct pollfd *p, nfds_t n_fds)
+{
+	int n;
+
+	if (!spin_begin(spin))
+		return 0;
+	do {
+		n = poll(p, n_fds, 0);
+	} while (n == 0 && spin_goes_on(spin));
+	spin_end(spin, n > 0);
+	return n;
+}
+
 /* Waits for what the reply may come on; 0, SESSION_LOST or -ETIMEDOUT. */
-static int wait_message(const struct session *s, int64_t until_ns, bool *on_queue)
+static int wait_message(struct session *s, int64_t until_ns, bool *on_queue)
 {
 	struct pollfd p[2] = {
 		{ .fd = s->rendezvous.fd, .events = POLLIN },
 		{ .fd = s->has_queues ? s->replies.fd : -1, .events = POLLIN },
 	};
+	int n = poll_spinning(&s->spin, p, 2);
 
-	for (;;) {
-		int n = poll(p, 2, time_left_ms(until_ns));
-
+	while (n <= 0) {
+		n = poll(p, 2, time_left_ms(until_ns));
 		if (n == 0)
 			return -ETIMEDOUT;
-		if (n < 0)
-			continue;
-		/* What came before the hang-up still counts. */
-		*on_queue = p[1].revents & POLLIN;
-		if (*on_queue || p[0].revents & POLLIN)
-			return 0;
-		return SESSION_LOST;
 	}
+	/* What came before the hang-up still counts. */
+	*on_queue = p[1].revents & POLLIN;
+	return *on_queue || p[0].revents & POLLIN ? 0 : SESSION_LOST;
 }
 
 static int send_request(const struct session *s, const struct session_call *call,
@@ -217,15 +230,31 @@ static ssize_t receive_on_queue(const struct session *s, uint8_t *bytes, size_t 
 	return n;
 }
 
+/* As receive_on_queue() without waiting, but asks for a while. */
+static ssize_t receive_spinning(struct session *s, uint8_t *bytes, size_t *n_fds)
+{
+	ssize_t n;
+
+	if (!spin_begin(&s->spin))
+		return -EAGAIN;
+	do {
+		n = receive_on_queue(s, bytes, n_fds, 0);
+	} while (n == -EAGAIN && spin_goes_on(&s->spin));
+	spin_end(&s->spin, n != -EAGAIN);
+	return n;
+}
+
 /* Waits for a reply, reads it and its descriptors; closes those that come with a fault. */
-static int receive_reply(const struct session *s, enum route route, int64_t until_ns,
+static int receive_reply(struct session *s, enum route route, int64_t until_ns,
 	usp_Reply *reply, int *fds, size_t *n_fds)
 {
 	uint8_t bytes[PROTOCOL_MESSAGE_MAX];
 	ssize_t n = -EAGAIN;
 
 	if (route == ROUTE_QUEUE) {
-		n = receive_on_queue(s, bytes, n_fds, QUEUE_ALONE_MS);
+		n = receive_spinning(s, bytes, n_fds);
+		if (n == -EAGAIN)
+			n = receive_on_queue(s, bytes, n_fds, QUEUE_ALONE_MS);
 		/* Only now does the route need it. */
 		if (n == -EAGAIN && !own_fd_intact(&s->rendezvous))
 			return SESSION_LOST;
