@@ -229,6 +229,14 @@ int holder_request(const struct holder *h, struct session_call *call)
 	return holder_is_closed(h) ? -EBADF : -ECONNABORTED;
 }
 
+int holder_post_option(const struct holder *h, struct session_call *call)
+{
+	/* A daemon that has ended would take nothing out of its queue. */
+	if (h->view == HOLDER_SEEN && !holder_hung_up(h) && session_post_option(call))
+		return 0;
+	return holder_request(h, call);
+}
+
 /* The channel's own error, cleared by asking. */
 static int take_channel_error(const struct holder *h)
 {

@@ -93,6 +93,9 @@ struct session_call holder_call(const struct holder *h, pb_size_t tag);
  */
 int holder_request(const struct holder *h, struct session_call *call);
 
+/* The same for an option that cannot be refused: no reply is waited for, where that can be. */
+int holder_post_option(const struct holder *h, struct session_call *call);
+
 /*
  * Takes the pending error, for all holders of the socket: the daemon's, else
  * the channel's own. Returns it as -errno, 0 if there is none. A socket whose

@@ -59,12 +59,19 @@ struct option_row {
 	int number;	   /* what set and get need to know besides */
 };
 
-static int set_wire(const struct holder *h, usp_Option option, int value)
+static struct session_call call_set(const struct holder *h, usp_Option option, int value)
 {
 	struct session_call call = holder_call(h, usp_Request_socket_set_option_tag);
 
 	call.request.body.socket_set_option.option = option;
 	call.request.body.socket_set_option.value = value;
+	return call;
+}
+
+static int set_wire(const struct holder *h, usp_Option option, int value)
+{
+	struct session_call call = call_set(h, option, value);
+
 	return holder_request(h, &call);
 }
 
@@ -129,6 +136,20 @@ static int set_flag(const struct option_set *set)
 	int value, r = load_int_or_byte(set, &value);
 
 	return r < 0 ? r : set_wire(set->h, set->row->wire, value != 0);
+}
+
+/* Of a stream socket no flag of this kind can be refused. */
+static int set_stream_flag(const struct option_set *set)
+{
+	struct session_call call;
+	int value, r = load_int(set, &value);
+
+	if (!holder_is_stream(set->h))
+		return set_flag(set);
+	if (r < 0)
+		return r;
+	call = call_set(set->h, set->row->wire, value != 0);
+	return holder_post_option(set->h, &call);
 }
 
 /* row->number is what -1 stands for. */
@@ -478,7 +499,7 @@ static const struct option_row rows[] = {
 	{ SOL_SOCKET, SO_PROTOCOL, NULL, get_protocol, 0, 0 },
 	{ SOL_SOCKET, SO_ACCEPTCONN, NULL, get_listening, 0, 0 },
 	{ SOL_SOCKET, SO_REUSEADDR, set_flag, get_int, WIRE(REUSE_ADDRESS) },
-	{ SOL_SOCKET, SO_KEEPALIVE, set_flag, get_int, WIRE(KEEP_ALIVE) },
+	{ SOL_SOCKET, SO_KEEPALIVE, set_stream_flag, get_int, WIRE(KEEP_ALIVE) },
 	{ SOL_SOCKET, SO_BROADCAST, set_flag, get_int, WIRE(BROADCAST) },
 	{ SOL_SOCKET, SO_LINGER, set_linger, get_linger, WIRE(LINGER) },
 	{ SOL_SOCKET, SO_RCVBUF, set_int, get_int, WIRE(RECEIVE_BUFFER) },
@@ -488,7 +509,7 @@ static const struct option_row rows[] = {
 	{ SOL_SOCKET, SO_RCVLOWAT, set_only, get_only, .number = 1 },
 	{ SOL_SOCKET, SO_SNDLOWAT, NULL, get_only, .number = 1 },
 	{ SOL_SOCKET, SO_OOBINLINE, set_hint, get_only, .number = 1 },
-	{ IPPROTO_TCP, TCP_NODELAY, set_flag, get_int, WIRE(NO_DELAY) },
+	{ IPPROTO_TCP, TCP_NODELAY, set_stream_flag, get_int, WIRE(NO_DELAY) },
 	{ IPPROTO_TCP, TCP_KEEPIDLE, set_int, get_int, WIRE(KEEP_IDLE) },
 	{ IPPROTO_TCP, TCP_KEEPINTVL, set_int, get_int, WIRE(KEEP_INTERVAL) },
 	{ IPPROTO_TCP, TCP_KEEPCNT, set_int, get_int, WIRE(KEEP_COUNT) },

@@ -21,6 +21,11 @@
  * is when the reply does not come in time, and no late reply can be taken for
  * another request's.
  *
+ * What cannot be refused is sent without waiting for a reply (session_post_option()), for
+ * sockets that the daemon is known to let this session control. The next reply says that
+ * the daemon has taken all of these; until then there may be POSTED_MAX, so that the queue
+ * has room for a request that is waited for.
+ *
  * The descriptors live in a program that may close or replace them, so each
  * round trip first looks whether those it uses are what they were. After fork()
  * the child closes its copies and opens a session of its own when it needs one; a
@@ -56,6 +61,10 @@
 #define QUEUE_ALONE_MS 20
 /* One for a session that has died unnoticed, two for new ones. */
 #define TRIES 3
+/* Requests without reply that may lie in the queue. */
+#define POSTED_MAX (PROTOCOL_QUEUE_DEPTH / 2)
+/* Sockets whose right is remembered. */
+#define GRANTED_MAX 64
 /* How often a connect is tried again while the daemon's backlog is full. */
 #define BACKLOG_RETRY_MS 10
 
@@ -71,6 +80,9 @@ static struct session {
 	struct own_fd requests;
 	struct own_fd replies;
 	bool has_queues;
+	bool takes_posts;		  /* CAPABILITY_NO_REPLY */
+	unsigned int n_posted;		  /* since a reply came by queue */
+	socket_id granted[GRANTED_MAX];	  /* by index; there may be others */
 	uint64_t instance;		  /* of the daemon */
 	uint32_t sequence;		  /* of the latest request */
 	struct spin spin;		  /* for its reply */
@@ -92,6 +104,9 @@ static void session_drop(struct session *s)
 	own_fd_close(&s->requests);
 	own_fd_close(&s->replies);
 	s->has_queues = false;
+	s->takes_posts = false;
+	s->n_posted = 0;
+	memset(s->granted, 0, sizeof(s->granted));
 	s->versions.in_use = 0;
 }
 
@@ -291,6 +306,8 @@ static int round_trip(struct session *s, struct session_call *call, int64_t unti
 	r = send_request(s, call, route);
 	if (r == 0)
 		r = receive_reply(s, route, until_ns, &call->reply, fds, n_fds);
+	if (r == 0 && route != ROUTE_RENDEZVOUS)
+		s->n_posted = 0;
 	if (r != 0)
 		*n_fds = 0;
 	return r;
@@ -335,7 +352,7 @@ static int session_hello(struct session *s, int64_t until_ns)
 	hello->version_min = PROTOCOL_VERSION_MIN;
 	hello->version_max = PROTOCOL_VERSION_MAX;
 	hello->capabilities = CAPABILITY_QUEUES | CAPABILITY_RAW | CAPABILITY_WATCH |
-		CAPABILITY_CONNECT_NAME | CAPABILITY_LINKS;
+		CAPABILITY_CONNECT_NAME | CAPABILITY_LINKS | CAPABILITY_NO_REPLY;
 	snprintf(hello->program, sizeof(hello->program), "%s", program_invocation_short_name);
 	r = round_trip(s, &call, until_ns, fds, &n_fds);
 	if (r != 0)
@@ -357,6 +374,7 @@ static int session_hello(struct session *s, int64_t until_ns)
 		return r;
 	s->instance = call.reply.body.hello.instance;
 	s->has_queues = s->requests.fd >= 0;
+	s->takes_posts = call.reply.body.hello.capabilities & CAPABILITY_NO_REPLY;
 	s->versions.in_use = call.reply.body.hello.version;
 	return 0;
 }
@@ -446,6 +464,20 @@ static int check_descriptor(struct session_call *call)
 	return 0;
 }
 
+static socket_id *granted_place(struct session *s, socket_id id)
+{
+	return &s->granted[socket_id_index(id) % GRANTED_MAX];
+}
+
+/* Remembers what the daemon has let the session control from now on. */
+static void note_grant(struct session *s, const struct session_call *call)
+{
+	socket_id id = call->reply.body.socket.socket;
+
+	if (call->reply.which_body == usp_Reply_socket_tag)
+		*granted_place(s, id) = id;
+}
+
 /* Whether one more descriptor can be had, before the daemon sends it. */
 static int check_room(void)
 {
@@ -483,8 +515,35 @@ int session_call(struct session_call *call)
 		r = call_locked(&session, call);
 	if (r == 0)
 		r = check_descriptor(call);
+	if (r == 0)
+		note_grant(&session, call);
 	session_unlock(&guard);
 	return r;
+}
+
+static bool may_post(struct session *s, uint64_t instance, socket_id id)
+{
+	return s->takes_posts && s->n_posted < POSTED_MAX && s->instance == instance &&
+		*granted_place(s, id) == id && session_usable(s, ROUTE_QUEUE);
+}
+
+bool session_post_option(struct session_call *call)
+{
+	usp_SocketSetOption *body = &call->request.body.socket_set_option;
+	struct guard guard;
+	bool posted;
+
+	session_lock(&guard);
+	posted = may_post(&session, call->instance, body->socket);
+	if (posted) {
+		call->request.sequence = ++session.sequence;
+		body->no_reply = true;
+		posted = send_request(&session, call, ROUTE_QUEUE) == 0;
+		body->no_reply = posted;
+		session.n_posted += posted;
+	}
+	session_unlock(&guard);
+	return posted;
 }
 
 int session_request(struct session_call *call)

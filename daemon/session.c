@@ -10,7 +10,11 @@
  * busy client does not hold up the others.
  *
  * A message is answered on the way it came, except that an answer with a
- * descriptor always goes by the rendezvous socket.
+ * descriptor always goes by the rendezvous socket. One that is sent without waiting for
+ * a reply may lie in its queue when its client has already told somebody else. So who
+ * asks what a socket's options are has those of others taken first, and a session that
+ * hangs up its own. A message that wants a reply is not to be taken then: it is held,
+ * and has its turn as ever.
  *
  * The end of a session does not end its sockets: those live and die with
  * their channels.
@@ -120,6 +124,10 @@ struct session {
 	struct grant *grants;
 	LIST_ENTRY(session) link;
 	struct reap_item reap;
+	/* What was taken from the queue before its turn. */
+	bool has_held;
+	size_t held_len;
+	uint8_t held[PROTOCOL_MESSAGE_MAX];
 };
 
 /* ---- end ------------------------------------------------------------------ */
@@ -298,8 +306,9 @@ static bool offer_queues(struct session *session, uint32_t wanted, struct queue_
 
 /* The version to speak, 0 if there is none. */
 /* Queues are offered apart: they may be lacking. */
-#define OFFERED \
-	(CAPABILITY_RAW | CAPABILITY_WATCH | CAPABILITY_CONNECT_NAME | CAPABILITY_LINKS)
+#define OFFERED                                                                           \
+	(CAPABILITY_RAW | CAPABILITY_WATCH | CAPABILITY_CONNECT_NAME | CAPABILITY_LINKS | \
+		CAPABILITY_NO_REPLY)
 
 static uint32_t pick_version(const usp_Hello *hello)
 {
@@ -388,6 +397,12 @@ static void close_if_open(int fd)
 		close(fd);
 }
 
+static bool wants_reply(const usp_Request *message)
+{
+	return message->which_body != usp_Request_socket_set_option_tag ||
+		!message->body.socket_set_option.no_reply;
+}
+
 static void handle_request(struct session *session, const usp_Request *message, enum route route,
 	int fd_in)
 {
@@ -402,7 +417,8 @@ static void handle_request(struct session *session, const usp_Request *message, 
 	};
 
 	request_dispatch(&request);
-	send_reply(session, route, &reply, &request.fd_out, request.fd_out >= 0);
+	if (wants_reply(message))
+		send_reply(session, route, &reply, &request.fd_out, request.fd_out >= 0);
 	close_if_open(request.fd_out);
 }
 
@@ -434,6 +450,63 @@ static void take_message(struct session *session, enum route route, const uint8_
 		drop(session, "did not begin with a hello");
 }
 
+/* ---- what is taken before its turn ------------------------------------------ */
+
+/* A message that is no request is dealt with at once. */
+static bool may_be_taken(const uint8_t *bytes, size_t len)
+{
+	usp_Request message = usp_Request_init_zero;
+
+	return codec_decode_request(&message, bytes, len) < 0 || !wants_reply(&message);
+}
+
+/* Puts a message off until the session's turn. */
+static void hold(struct session *session, const uint8_t *bytes, size_t len)
+{
+	memcpy(session->held, bytes, len);
+	session->held_len = len;
+	session->has_held = true;
+	event_active(session->on_queue, EV_READ, 0);
+}
+
+/* Takes what the client has sent without waiting, up to what wants a reply. */
+static void take_unanswered(struct session *session)
+{
+	uint8_t bytes[PROTOCOL_MESSAGE_MAX];
+
+	for (int i = 0; i < PROTOCOL_QUEUE_DEPTH && session->queues && !session->has_held; i++) {
+		ssize_t n = queue_pair_receive(session->queues, bytes);
+
+		if (n < 0)
+			return;
+		if (may_be_taken(bytes, (size_t)n))
+			take_message(session, ROUTE_QUEUE, bytes, (size_t)n, -1);
+		else
+			hold(session, bytes, (size_t)n);
+	}
+}
+
+void session_let_others_go_first(const struct session *session, socket_id id)
+{
+	struct session *other, *next;
+
+	for (other = LIST_FIRST(&server_sessions(session->server)->all); other; other = next) {
+		/* A breach may end it, and no other. */
+		next = LIST_NEXT(other, link);
+		if (other != session && session_may_control(other, id))
+			take_unanswered(other);
+	}
+}
+
+/* ---- messages as they come -------------------------------------------------- */
+
+static void on_hang_up(struct session *session)
+{
+	take_unanswered(session);
+	if (session->state != SESSION_DEAD)
+		session_enter(session, SESSION_DEAD, "hung up");
+}
+
 /* Returns false when there is no more to take. */
 static bool receive_rendezvous(struct session *session)
 {
@@ -449,7 +522,7 @@ static bool receive_rendezvous(struct session *session)
 	if (n == 0) {
 		if (n_fds > 0)
 			close(fd_in);
-		session_enter(session, SESSION_DEAD, "hung up");
+		on_hang_up(session);
 	} else if (n == -EMSGSIZE || n == -EPROTO) {
 		drop(session, "sent a message that is too long");
 	} else if (n != -EAGAIN && n != -EINTR) {
@@ -466,12 +539,22 @@ static void on_rendezvous(evutil_socket_t fd, short events, void *arg)
 		continue;
 }
 
+/* The next message of the queue: its length, or -errno. */
+static ssize_t receive_queue(struct session *session, uint8_t *bytes)
+{
+	if (!session->has_held)
+		return queue_pair_receive(session->queues, bytes);
+	session->has_held = false;
+	memcpy(bytes, session->held, session->held_len);
+	return (ssize_t)session->held_len;
+}
+
 /* One at a time: a client waits for its answer before it asks for something else. */
 static void on_queue(evutil_socket_t fd, short events, void *arg)
 {
 	struct session *session = arg;
 	uint8_t buf[PROTOCOL_MESSAGE_MAX];
-	ssize_t n = queue_pair_receive(session->queues, buf);
+	ssize_t n = receive_queue(session, buf);
 
 	(void)fd;
 	(void)events;

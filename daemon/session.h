@@ -30,6 +30,13 @@ void session_free(struct session *session);
 int session_grant(struct session *session, socket_id id);
 bool session_may_control(const struct session *session, socket_id id);
 
+/*
+ * Takes what other sessions that may control @id have sent without waiting for a reply:
+ * what it does is done before @session's request, which may have been made by somebody who
+ * was told.
+ */
+void session_let_others_go_first(const struct session *session, socket_id id);
+
 pid_t session_pid(const struct session *session);
 uid_t session_uid(const struct session *session);
 /* Whether the peer's primary or supplementary groups include @gid. */

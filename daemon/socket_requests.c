@@ -271,10 +271,12 @@ int request_socket_set_option(struct request *request)
 int request_socket_get_option(struct request *request)
 {
 	const usp_SocketGetOption *message = &request->message->body.socket_get_option;
-	struct usock *s = request_socket(request, message->socket);
+	struct usock *s;
 	int32_t value;
 	int r;
 
+	session_let_others_go_first(request->session, message->socket);
+	s = request_socket(request, message->socket);
 	if (!s)
 		return -EBADF;
 	r = socket_get_option(s, message->option, &value);

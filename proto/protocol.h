@@ -36,6 +36,7 @@ enum capability {
 	CAPABILITY_WATCH = 1 << 2,	  /* link events */
 	CAPABILITY_CONNECT_NAME = 1 << 3, /* connects to names */
 	CAPABILITY_LINKS = 1 << 4,	  /* LinkControl and those after it */
+	CAPABILITY_NO_REPLY = 1 << 5,	  /* SocketSetOption.no_reply */
 };
 
 /*

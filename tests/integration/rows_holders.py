@@ -114,6 +114,37 @@ class Holders(StreamCase):
         self.assertEqual(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), 1)
 
     @rows("G10")
+    def test_what_a_holder_sets_is_there_though_it_ends_at_once(self):
+        s, _ = self.connected()
+
+        def child(value):
+            # The second is not waited for.
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1 - value)
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, value)
+        for i in range(30):
+            Child(lambda: child(i % 2)).result()
+            self.assertEqual(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), i % 2)
+
+    @rows("G10")
+    def test_what_a_holder_has_set_is_there_for_whom_it_tells(self):
+        s, _ = self.connected()
+        ours, theirs = socket.socketpair()
+
+        def child():
+            for i in range(200):
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, i % 2)
+                theirs.send(b"x")
+                theirs.recv(1)
+        running = Child(child)
+        for i in range(200):
+            ours.recv(1)
+            self.assertEqual(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), i % 2)
+            ours.send(b"x")
+        running.result()
+        ours.close()
+        theirs.close()
+
+    @rows("G10")
     def test_it_closes_when_the_last_holder_does(self):
         s, peer = self.connected()
         ours, theirs = socket.socketpair()

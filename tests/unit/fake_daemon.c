@@ -103,7 +103,8 @@ static usp_Status socket_new(struct fake_daemon *f, struct fake_session *session
 	return usp_Status_STATUS_OK;
 }
 
-static usp_Status socket_attach(struct fake_daemon *f, struct fake_session *session, int fd_in)
+static usp_Status socket_attach(struct fake_daemon *f, struct fake_session *session,
+	usp_Reply *reply, int fd_in)
 {
 	uint64_t instance;
 	socket_id id;
@@ -111,6 +112,8 @@ static usp_Status socket_attach(struct fake_daemon *f, struct fake_session *sess
 	if (fd_in < 0 || channel_identify(fd_in, &instance, &id) < 0 || !socket_by_id(f, id))
 		return usp_Status_STATUS_BAD_SOCKET;
 	grant(session, id);
+	reply->which_body = usp_Reply_socket_tag;
+	reply->body.socket.socket = id;
 	atomic_fetch_add(&f->n_attached, 1);
 	return usp_Status_STATUS_OK;
 }
@@ -236,7 +239,7 @@ static usp_Status handle(struct fake_daemon *f, struct fake_session *session,
 	case usp_Request_socket_new_tag:
 		return socket_new(f, session, &request->body.socket_new, reply, fd_out);
 	case usp_Request_socket_attach_tag:
-		return socket_attach(f, session, fd_in);
+		return socket_attach(f, session, reply, fd_in);
 	case usp_Request_resolve_tag:
 	case usp_Request_watch_tag:
 		return open_lookup(f, fd_out);
@@ -313,7 +316,8 @@ static void answer_good_hello(struct fake_daemon *f, struct fake_session *sessio
 	body->version_min = 1;
 	body->version_max = 1;
 	body->capabilities = CAPABILITY_WATCH | CAPABILITY_CONNECT_NAME |
-		(f->queues ? CAPABILITY_QUEUES : 0);
+		(f->queues ? CAPABILITY_QUEUES : 0) |
+		(f->takes_posts ? CAPABILITY_NO_REPLY : 0);
 	body->instance = f->instance + (f->hello == FAKE_HELLO_OTHER_INSTANCE);
 	strcpy(body->daemon_version, "fake");
 	send_reply(session, reply, fds, f->hello == FAKE_HELLO_NO_TABLE ? 0 : n);
@@ -399,6 +403,12 @@ static void misbehave(struct fake_session *session, enum fake_answer answer,
 	}
 }
 
+static bool is_posted(const usp_Request *request)
+{
+	return request->which_body == usp_Request_socket_set_option_tag &&
+		request->body.socket_set_option.no_reply;
+}
+
 static void answer_request(struct fake_daemon *f, struct fake_session *session,
 	const usp_Request *request, int fd_in)
 {
@@ -413,7 +423,9 @@ static void answer_request(struct fake_daemon *f, struct fake_session *session,
 	reply.sequence = request->sequence;
 	if (answer != FAKE_ANSWER_FILLED && answer != FAKE_ANSWER_SILENT)
 		reply.status = handle(f, session, request, &reply, fd_in, &fd);
-	if (answer == FAKE_ANSWER_NORMAL || answer == FAKE_ANSWER_FILLED)
+	if (is_posted(request))
+		atomic_fetch_add(&f->n_posted, 1);
+	else if (answer == FAKE_ANSWER_NORMAL || answer == FAKE_ANSWER_FILLED)
 		send_reply(session, &reply, &fd, fd >= 0 ? 1 : 0);
 	else
 		misbehave(session, answer, &reply, fd);

@@ -73,7 +73,8 @@ struct fake_daemon {
 	uint64_t instance;
 	bool queues;
 	_Atomic enum fake_hello hello;
-	bool dead_already; /* killed */
+	atomic_bool takes_posts; /* offers CAPABILITY_NO_REPLY; false at first */
+	bool dead_already;	 /* killed */
 
 	pthread_t thread;
 	pthread_mutex_t lock; /* of all below */
@@ -89,6 +90,7 @@ struct fake_daemon {
 	atomic_uint n_hellos;
 	atomic_uint n_requests;
 	atomic_uint n_attached;
+	atomic_uint n_posted; /* of the requests, without reply */
 	usp_Request last;
 	bool links_dial; /* those that are set from then on: on demand */
 };

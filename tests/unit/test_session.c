@@ -10,6 +10,7 @@
 #include "tests/unit/run_suite.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <mqueue.h>
 #include <stdio.h>
@@ -406,6 +407,268 @@ START_TEST(request_of_the_future_is_unknown)
 }
 END_TEST
 
+/* ---- requests without reply ---- */
+
+/* Puts it into the queue; the loop does not run meanwhile. */
+static void post(struct test_client *c, const usp_Request *request)
+{
+	uint8_t bytes[PROTOCOL_MESSAGE_MAX];
+	int len = codec_encode_request(request, bytes, sizeof(bytes));
+
+	ck_assert_int_gt(len, 0);
+	ck_assert_int_eq(mq_send(c->requests, (const char *)bytes, (size_t)len, 0), 0);
+}
+
+/* The reply in the queue, or false if there is none. */
+static bool take_reply(struct test_client *c)
+{
+	uint8_t bytes[PROTOCOL_MESSAGE_MAX];
+	const struct timespec long_ago = { 0, 0 };
+	ssize_t n = mq_timedreceive(c->replies, (char *)bytes, sizeof(bytes), NULL, &long_ago);
+
+	return n >= 0 && codec_decode_reply(&c->reply, bytes, (size_t)n) == 0;
+}
+
+static bool is_replied(void *arg)
+{
+	return take_reply(arg);
+}
+
+static socket_id new_stream(struct test_client *c, int *channel)
+{
+	usp_Request request = usp_Request_init_zero;
+
+	request.which_body = usp_Request_socket_new_tag;
+	request.body.socket_new.family = usp_FAMILY_IPV4;
+	request.body.socket_new.type = usp_SOCKET_TYPE_STREAM;
+	ck_assert_int_eq(test_client_request(c, &request), usp_STATUS_OK);
+	*channel = c->reply_fd;
+	return c->reply.body.socket.socket;
+}
+
+static void attach(struct test_client *c, int channel)
+{
+	usp_Request request = usp_Request_init_zero;
+
+	request.which_body = usp_Request_socket_attach_tag;
+	ck_assert_int_eq(test_client_request_fd(c, &request, channel), usp_STATUS_OK);
+}
+
+static usp_Request set_no_delay(socket_id id)
+{
+	usp_Request request = usp_Request_init_zero;
+
+	request.sequence = 1000;
+	request.which_body = usp_Request_socket_set_option_tag;
+	request.body.socket_set_option.socket = id;
+	request.body.socket_set_option.option = usp_OPTION_NO_DELAY;
+	request.body.socket_set_option.value = 1;
+	request.body.socket_set_option.no_reply = true;
+	return request;
+}
+
+static usp_Request get_no_delay(socket_id id, uint32_t sequence)
+{
+	usp_Request request = usp_Request_init_zero;
+
+	request.sequence = sequence;
+	request.which_body = usp_Request_socket_get_option_tag;
+	request.body.socket_get_option.socket = id;
+	request.body.socket_get_option.option = usp_OPTION_NO_DELAY;
+	return request;
+}
+
+static void expect_no_delay(struct test_client *c, uint32_t sequence)
+{
+	daemon_fixture_run_until(&f, is_replied, c);
+	ck_assert_int_eq(c->reply.status, usp_STATUS_OK);
+	ck_assert_uint_eq(c->reply.sequence, sequence);
+	ck_assert_int_eq(c->reply.body.option.value, 1);
+}
+
+START_TEST(request_without_reply_gets_none)
+{
+	usp_Request set, get;
+	struct test_client c;
+	int channel;
+	socket_id id;
+
+	test_client_open(&c, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
+	ck_assert_uint_eq(c.reply.body.hello.capabilities,
+		CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
+	id = new_stream(&c, &channel);
+	set = set_no_delay(id);
+	get = get_no_delay(id, 2000);
+	post(&c, &set);
+	post(&c, &get);
+	expect_no_delay(&c, 2000);
+	ck_assert(!take_reply(&c));
+	close(channel);
+	test_client_close(&c);
+}
+END_TEST
+
+START_TEST(request_without_reply_is_done_before_what_others_ask)
+{
+	usp_Request set, get_first, get_second;
+	struct test_client a, b, c;
+	int channel;
+	socket_id id;
+
+	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
+	test_client_open(&b, &f, CAPABILITY_QUEUES);
+	test_client_open(&c, &f, CAPABILITY_QUEUES);
+	id = new_stream(&a, &channel);
+	attach(&b, channel);
+	attach(&c, channel);
+	set = set_no_delay(id);
+	get_first = get_no_delay(id, 2000);
+	get_second = get_no_delay(id, 3000);
+	/* Those who ask come first to where the daemon looks. */
+	post(&c, &get_first);
+	post(&b, &get_second);
+	post(&a, &set);
+	expect_no_delay(&c, 2000);
+	expect_no_delay(&b, 3000);
+	close(channel);
+	test_client_close(&a);
+	test_client_close(&b);
+	test_client_close(&c);
+}
+END_TEST
+
+START_TEST(request_taken_early_keeps_its_place)
+{
+	usp_Request set, get, own_get, status = status_request();
+	struct test_client a, b;
+	int channel;
+	socket_id id;
+
+	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
+	test_client_open(&b, &f, CAPABILITY_QUEUES);
+	id = new_stream(&a, &channel);
+	attach(&b, channel);
+	set = set_no_delay(id);
+	own_get = get_no_delay(id, 1001);
+	get = get_no_delay(id, 2000);
+	status.sequence = 1002;
+	post(&b, &get);
+	post(&a, &set);
+	post(&a, &own_get);
+	post(&a, &status);
+	expect_no_delay(&b, 2000);
+	expect_no_delay(&a, 1001);
+	daemon_fixture_run_until(&f, is_replied, &a);
+	ck_assert_uint_eq(a.reply.sequence, 1002);
+	close(channel);
+	test_client_close(&a);
+	test_client_close(&b);
+}
+END_TEST
+
+struct later_post {
+	struct test_client *c;
+	const usp_Request *request;
+};
+
+static void on_later(evutil_socket_t fd, short events, void *arg)
+{
+	const struct later_post *later = arg;
+	char byte;
+
+	(void)events;
+	ck_assert_int_eq((int)read(fd, &byte, 1), 1);
+	post(later->c, later->request);
+}
+
+START_TEST(request_taken_early_is_not_forgotten)
+{
+	usp_Request get, own_get;
+	struct test_client a, b;
+	struct later_post later = { &a, &own_get };
+	struct event *event;
+	int channel, trigger[2];
+	socket_id id;
+
+	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
+	test_client_open(&b, &f, CAPABILITY_QUEUES);
+	id = new_stream(&a, &channel);
+	attach(&b, channel);
+	own_get = get_no_delay(id, 1001);
+	get = get_no_delay(id, 2000);
+	/* It comes when this turn of the loop has looked at the queues already. */
+	ck_assert_int_eq(pipe(trigger), 0);
+	event = event_new(f.daemon.base, trigger[0], EV_READ, on_later, &later);
+	event_add(event, NULL);
+	ck_assert_int_eq((int)write(trigger[1], "", 1), 1);
+	post(&b, &get);
+	daemon_fixture_run_until(&f, is_replied, &a);
+	ck_assert_uint_eq(a.reply.sequence, 1001);
+	daemon_fixture_run_until(&f, is_replied, &b);
+	event_free(event);
+	close(trigger[0]);
+	close(trigger[1]);
+	close(channel);
+	test_client_close(&a);
+	test_client_close(&b);
+}
+END_TEST
+
+START_TEST(request_without_reply_counts_though_its_client_is_gone)
+{
+	usp_Request set, get;
+	struct test_client a, b;
+	int channel;
+	socket_id id;
+
+	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
+	test_client_open(&b, &f, CAPABILITY_QUEUES);
+	id = new_stream(&a, &channel);
+	attach(&b, channel);
+	set = set_no_delay(id);
+	/* The hang-up comes first to where the daemon looks. */
+	ck_assert_int_eq(shutdown(a.fd, SHUT_RDWR), 0);
+	post(&a, &set);
+	test_client_close(&a);
+	daemon_fixture_run(&f, 20);
+	ck_assert_uint_eq(n_admitted(), 1);
+	get = get_no_delay(id, 2000);
+	post(&b, &get);
+	expect_no_delay(&b, 2000);
+	close(channel);
+	test_client_close(&b);
+}
+END_TEST
+
+START_TEST(noise_taken_early_is_dealt_with)
+{
+	usp_Request get;
+	struct test_client a, b;
+	int channel;
+	socket_id id;
+
+	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
+	test_client_open(&b, &f, CAPABILITY_QUEUES);
+	id = new_stream(&a, &channel);
+	attach(&b, channel);
+	get = get_no_delay(id, 2000);
+	post(&b, &get);
+	ck_assert_int_eq(mq_send(a.requests, _i ? "\xff\xff\xff" : "", _i ? 3 : 0, 0), 0);
+	daemon_fixture_run_until(&f, is_replied, &b);
+	ck_assert_uint_eq(b.reply.sequence, 2000);
+	if (_i) {
+		test_client_expect_hangup(&a);
+		ck_assert_uint_eq(n_admitted(), 1);
+	} else {
+		daemon_fixture_run_until(&f, is_replied, &a);
+		ck_assert_int_eq(a.reply.status, usp_STATUS_UNKNOWN_REQUEST);
+	}
+	close(channel);
+	test_client_close(&a);
+	test_client_close(&b);
+}
+END_TEST
+
 /* ---- limits ---- */
 
 START_TEST(sessions_over_the_users_limit_are_told_so)
@@ -595,6 +858,12 @@ END_TEST
 
 static void add_more(TCase *tc)
 {
+	tcase_add_test(tc, request_without_reply_gets_none);
+	tcase_add_test(tc, request_without_reply_is_done_before_what_others_ask);
+	tcase_add_test(tc, request_taken_early_keeps_its_place);
+	tcase_add_test(tc, request_taken_early_is_not_forgotten);
+	tcase_add_test(tc, request_without_reply_counts_though_its_client_is_gone);
+	tcase_add_loop_test(tc, noise_taken_early_is_dealt_with, 0, 2);
 	tcase_add_test(tc, sessions_over_the_users_limit_are_told_so);
 	tcase_add_test(tc, sessions_over_the_daemons_limit_are_told_so);
 	tcase_add_test(tc, sessions_far_over_the_limit_are_turned_away);
