@@ -12,6 +12,9 @@
  * reads a datagram channel until it has the request, so there the channel is
  * filled afterwards; if the connect is over by then, the filler is read at once.
  *
+ * A peer on the same machine answers in less time than it takes to be woken, so a call
+ * that waits looks at the record for a while before it sleeps (spin.h).
+ *
  * Non-blocking, interrupted and timed-out plain calls leave the attempt going,
  * as Linux does; the next call finishes it. The calls with a deadline give it
  * up.
@@ -19,6 +22,7 @@
 #include "client/holder.h"
 #include "client/pending.h"
 #include "client/result.h"
+#include "client/spin.h"
 #include "client/usocket.h"
 #include "client/waiting.h"
 
@@ -107,6 +111,19 @@ static int wait_connected(struct holder *h, const struct deadline *deadline)
 		: r;
 }
 
+/* Looks whether the attempt just started is over, for a while. */
+static void look_spinning(struct holder *h)
+{
+	static _Thread_local __attribute__((tls_model("initial-exec"))) struct spin spin;
+
+	if (!holder_is_connecting(h) || !spin_begin(&spin))
+		return;
+	do {
+		holder_refresh(h);
+	} while (holder_is_connecting(h) && spin_goes_on(&spin));
+	spin_end(&spin, !holder_is_connecting(h));
+}
+
 static int request_connect(const struct holder *h, const struct address *remote)
 {
 	struct session_call call = holder_call(h, usp_Request_socket_connect_tag);
@@ -186,7 +203,10 @@ static int wait_started(struct holder *h, const struct deadline *deadline)
 	struct deadline resolved = *deadline;
 
 	deadline_resolve(&resolved, h->fd);
-	return deadline_is_now(&resolved) ? -EINPROGRESS : wait_connected(h, &resolved);
+	if (deadline_is_now(&resolved))
+		return -EINPROGRESS;
+	look_spinning(h);
+	return wait_connected(h, &resolved);
 }
 
 /* Linux: a blocking connect waits for the one under way, as long as it may. */

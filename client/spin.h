@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whoever uses one holds a lock. Begins as all zero. */
+/* For one thread at a time. Begins as all zero. */
 struct spin {
 	int64_t until_ns;	/* of the one that is going on */
 	unsigned int n_to_skip; /* waits that are yet to sleep at once */
