@@ -177,10 +177,12 @@ static void buffer_limits(int *normal, int *smallest)
 	close(fd);
 }
 
-/* The size @fd should have, if it was left as it was during a connect. */
-static int buffer_left(int fd)
+/*
+ * The size that a buffer of @bytes should have, if it was left as it was during a
+ * connect; else 0.
+ */
+static int buffer_left(int bytes)
 {
-	int bytes = buffer_get(fd);
 	int normal, smallest;
 
 	if (bytes > SMALLEST_MAX)
@@ -209,8 +211,9 @@ static int fill(const struct holder *h)
 
 int pending_start(const struct holder *h)
 {
-	int left = buffer_left(h->fd);
-	int r = remember(h, left ? left : buffer_get(h->fd));
+	int bytes = buffer_get(h->fd);
+	int left = buffer_left(bytes);
+	int r = remember(h, left ? left : bytes);
 
 	if (r == 0)
 		r = buffer_set(h->fd, 0);
@@ -235,7 +238,7 @@ bool pending_finish(const struct holder *h)
 	}
 	table_unlock(&guard);
 	if (!bytes)
-		bytes = buffer_left(h->fd);
+		bytes = buffer_left(buffer_get(h->fd));
 	if (bytes)
 		buffer_set(h->fd, bytes);
 	return bytes != 0;
@@ -243,13 +246,13 @@ bool pending_finish(const struct holder *h)
 
 void pending_check(const struct holder *h)
 {
-	if (atomic_load(&bucket_of(h->id)->n) > 0 && pending_get_buffer(h, &(int){ 0 }))
+	if (pending_get_buffer(h, &(int){ 0 }))
 		pending_finish(h);
 }
 
 bool pending_repair(const struct holder *h)
 {
-	int bytes = h->view == HOLDER_SEEN ? buffer_left(h->fd) : 0;
+	int bytes = h->view == HOLDER_SEEN ? buffer_left(buffer_get(h->fd)) : 0;
 
 	return bytes && buffer_set(h->fd, bytes) == 0;
 }
@@ -259,6 +262,8 @@ bool pending_get_buffer(const struct holder *h, int *bytes)
 	struct guard guard;
 	struct pending *p;
 
+	if (atomic_load(&bucket_of(h->id)->n) == 0)
+		return false;
 	table_lock(&guard);
 	p = find(h);
 	if (p)
