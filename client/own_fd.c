@@ -7,11 +7,19 @@
  * and inode are noted: sockets, pipes and queues have an inode of their own
  * each, so a number that stands for something else now is noticed, and never
  * written to or closed.
+ *
+ * For a number so high the kernel makes the process's table of descriptors larger. If
+ * there are other threads, it first waits until none of them can be reading the old one,
+ * 10 to 20 ms; so the table is made large enough when the library is loaded, which in
+ * nearly all programs is before there are any.
  */
 #include "client/own_fd.h"
 
+#include "client/threads.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,4 +76,19 @@ void own_fd_close(struct own_fd *own)
 	if (own_fd_intact(own))
 		close(own->fd);
 	own->fd = -1;
+}
+
+__attribute__((constructor)) static void own_fd_load(void)
+{
+	int fd, high;
+
+	if (!is_only_thread())
+		return;
+	/* Any descriptor will do. */
+	fd = eventfd(0, EFD_CLOEXEC);
+	high = fcntl(fd, F_DUPFD_CLOEXEC, lowest_number());
+	if (high >= 0)
+		close(high);
+	if (fd >= 0)
+		close(fd);
 }

@@ -304,6 +304,21 @@ class Callbacks(ModuleCase):
 
 
 class Absence(ModuleCase):
+    def test_table_of_descriptors_is_made_large_before_there_are_threads(self):
+        """To make it so later costs a process with threads 10 to 20 ms."""
+        code = ("import resource\nprint(*resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+                "def size():\n"
+                "    with open('/proc/self/status') as f:\n"
+                "        return dict(line.split(':') for line in f)['FDSize'].strip()\n"
+                "print(size())\nimport usocket\nprint(size())\n")
+        # As large as its parent needs it: not this process, which has the library's.
+        done = subprocess.run(["sh", "-c", '"$0" -c "$1"; exit $?', sys.executable, code],
+                              text=True, capture_output=True, env=python_env())
+        limit, _, before, after = map(int, done.stdout.split())
+        lowest = min(512, limit - 32)
+        self.assertLess(before, lowest, done.stderr)
+        self.assertGreater(after, lowest)
+
     def test_absent_daemon_is_19_and_says_where(self):
         code = ("import usocket\n"
                 "for call in (usocket.socket, lambda: usocket.getaddrinfo('x', 1),\n"
