@@ -93,9 +93,10 @@ def _small_rows():
                 _ratio("latency", "TCP, 1 B, one core", OFFLOAD, VETH, "p50 µs"), 1.7)
     yield _most("1-byte round trip, unpinned: of the kernel's over veth",
                 _ratio("latency", "TCP, 1 B, unpinned", OFFLOAD, VETH, "p50 µs"), 1.0)
-    yield _most("smallest control request: of a message queue's round trip",
-                _ratio("control", "smallest request, one core", "usocketd",
-                       "POSIX message queues", "p50 µs"), 1.5)
+    for where in ("one core", "unpinned"):
+        yield _most(f"smallest control request, {where}: of a message queue's round trip",
+                    _ratio("control", f"smallest request, {where}", "usocketd",
+                           "POSIX message queues", "p50 µs"), 1.5)
     yield _most("getsocketsta", _value("control", "state of a socket", "getsocketsta", "p50 ns"),
                 100, "ns")
     for title in ("as client, one after the other", "as server, one after the other"):
