@@ -231,10 +231,14 @@ int holder_request(const struct holder *h, struct session_call *call)
 
 int holder_post_option(const struct holder *h, struct session_call *call)
 {
+	int r = -EAGAIN;
+
 	/* A daemon that has ended would take nothing out of its queue. */
-	if (h->view == HOLDER_SEEN && !holder_hung_up(h) && session_post_option(call))
-		return 0;
-	return holder_request(h, call);
+	if (h->view == HOLDER_SEEN && !holder_hung_up(h))
+		r = session_post_option(call);
+	if (r == -EPERM && holder_attach(h) == 0)
+		r = session_post_option(call);
+	return r == 0 ? 0 : holder_request(h, call);
 }
 
 /* The channel's own error, cleared by asking. */

@@ -138,13 +138,16 @@ static int set_flag(const struct option_set *set)
 	return r < 0 ? r : set_wire(set->h, set->row->wire, value != 0);
 }
 
-/* Of a stream socket no flag of this kind can be refused. */
+/*
+ * Of a stream socket no flag of this kind can be refused. But what a listener has is
+ * inherited, so there it must be done before somebody connects.
+ */
 static int set_stream_flag(const struct option_set *set)
 {
 	struct session_call call;
 	int value, r = load_int(set, &value);
 
-	if (!holder_is_stream(set->h))
+	if (!holder_is_stream(set->h) || set->h->record.state == TABLE_STATE_LISTEN)
 		return set_flag(set);
 	if (r < 0)
 		return r;

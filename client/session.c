@@ -521,29 +521,39 @@ int session_call(struct session_call *call)
 	return r;
 }
 
-static bool may_post(struct session *s, uint64_t instance, socket_id id)
+static int check_post(struct session *s, uint64_t instance, socket_id id)
 {
-	return s->takes_posts && s->n_posted < POSTED_MAX && s->instance == instance &&
-		*granted_place(s, id) == id && session_usable(s, ROUTE_QUEUE);
+	if (!s->takes_posts || s->n_posted >= POSTED_MAX || s->instance != instance ||
+		!session_usable(s, ROUTE_QUEUE))
+		return -EAGAIN;
+	return *granted_place(s, id) == id ? 0 : -EPERM;
 }
 
-bool session_post_option(struct session_call *call)
+static int post(struct session *s, struct session_call *call)
 {
 	usp_SocketSetOption *body = &call->request.body.socket_set_option;
+
+	call->request.sequence = ++s->sequence;
+	body->no_reply = true;
+	if (send_request(s, call, ROUTE_QUEUE) == 0) {
+		s->n_posted++;
+		return 0;
+	}
+	body->no_reply = false;
+	return -EAGAIN;
+}
+
+int session_post_option(struct session_call *call)
+{
 	struct guard guard;
-	bool posted;
+	int r;
 
 	session_lock(&guard);
-	posted = may_post(&session, call->instance, body->socket);
-	if (posted) {
-		call->request.sequence = ++session.sequence;
-		body->no_reply = true;
-		posted = send_request(&session, call, ROUTE_QUEUE) == 0;
-		body->no_reply = posted;
-		session.n_posted += posted;
-	}
+	r = check_post(&session, call->instance, call->request.body.socket_set_option.socket);
+	if (r == 0)
+		r = post(&session, call);
 	session_unlock(&guard);
-	return posted;
+	return r;
 }
 
 int session_request(struct session_call *call)

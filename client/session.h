@@ -46,12 +46,12 @@ int session_call(struct session_call *call);
 int session_request(struct session_call *call);
 
 /*
- * Sends a SocketSetOption that cannot be refused, and does not wait: it counts as done.
- * False if that cannot be, because the daemon knows no such requests, or the right to the
- * socket has not been shown to it in this session, or too many are under way: then
- * session_call() does.
+ * Sends a SocketSetOption that cannot be refused, and does not wait: returns 0, and it
+ * counts as done. Or -EPERM, if the right to the socket has not been shown to the daemon in
+ * this session, as far as it is remembered; -EAGAIN, if the daemon knows no such requests or
+ * too many are under way: then session_call() does.
  */
-bool session_post_option(struct session_call *call);
+int session_post_option(struct session_call *call);
 
 /* Opens a session if there is none. Returns 0 or -errno as session_call(). */
 int session_open(void);

@@ -94,6 +94,8 @@ struct usock {
 	bool dead;	 /* released; freed by the run queue */
 	bool is_foreign; /* the channel is no pair of ours: socket_params */
 	bool in_sweep;
+	bool is_granted;      /* to a session, at some time */
+	bool is_shared;	      /* to several */
 	int channel;	      /* daemon's end; -1: closed */
 	uint32_t options_set; /* bit: set by the client */
 	/* Called once, when a connect is over or the socket dies; may be NULL. */

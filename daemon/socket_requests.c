@@ -38,6 +38,18 @@ static struct usock *request_socket(struct request *request, socket_id id)
 	return socket_find(request->daemon->sockets, id);
 }
 
+static int grant(struct request *request, struct usock *s)
+{
+	bool had = session_may_control(request->session, s->id);
+	int r = session_grant(request->session, s->id);
+
+	if (r < 0)
+		return r;
+	s->is_shared |= s->is_granted && !had;
+	s->is_granted = true;
+	return 0;
+}
+
 static bool may_open_raw(const struct request *request)
 {
 	gid_t group = request->daemon->config.raw_group;
@@ -89,7 +101,7 @@ int request_socket_new(struct request *request)
 	r = socket_new_by_type(request, &params, &s);
 	if (r < 0)
 		return r;
-	r = session_grant(request->session, s->id);
+	r = grant(request, s);
 	if (r < 0) {
 		socket_kill(s);
 		close(request->fd_out);
@@ -119,7 +131,7 @@ int request_socket_attach(struct request *request)
 	s = socket_find(registry, id);
 	if (!s || s->cookie != cookie)
 		return -EBADF;
-	r = session_grant(request->session, id);
+	r = grant(request, s);
 	if (r < 0)
 		return r;
 	request->reply->which_body = usp_Reply_socket_tag;
@@ -271,12 +283,15 @@ int request_socket_set_option(struct request *request)
 int request_socket_get_option(struct request *request)
 {
 	const usp_SocketGetOption *message = &request->message->body.socket_get_option;
-	struct usock *s;
+	struct usock *s = request_socket(request, message->socket);
 	int32_t value;
 	int r;
 
-	session_let_others_go_first(request->session, message->socket);
-	s = request_socket(request, message->socket);
+	if (s && s->is_shared) {
+		session_let_others_go_first(request->session, s->id);
+		/* That may have been its end. */
+		s = request_socket(request, message->socket);
+	}
 	if (!s)
 		return -EBADF;
 	r = socket_get_option(s, message->option, &value);

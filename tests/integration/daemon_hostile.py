@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import socket
+import threading
 import time
 
 import harness
@@ -16,10 +17,10 @@ import usock
 
 from daemon_case import DaemonCase
 from harness import OTHER_UID, Daemon, in_child
-from rawclient import (BAD_SOCKET, GET_OPTION, GET_STATUS, HELLO, INVALID, MALFORMED, OK,
-                       QUEUES, SET_OPTION, SOCKET_ATTACH, SOCKET_BIND, SOCKET_CONNECT,
-                       SOCKET_DISCONNECT, SOCKET_LISTEN, TOO_MANY, UNKNOWN_REQUEST, VERSION,
-                       Queue, RawClient, of_socket)
+from rawclient import (BAD_SOCKET, GET_OPTION, GET_STATUS, HELLO, INVALID, MALFORMED,
+                       NO_REPLY, OK, QUEUES, SET_OPTION, SOCKET_ATTACH, SOCKET_BIND,
+                       SOCKET_CONNECT, SOCKET_DISCONNECT, SOCKET_LISTEN, TOO_MANY,
+                       UNKNOWN_REQUEST, VERSION, Queue, RawClient, of_socket)
 
 
 class Hostile(DaemonCase):
@@ -200,6 +201,34 @@ class Hostile(DaemonCase):
         self.assertTrue(client.is_dropped())
         self.assertTrue(8 <= n <= 24, n)
         self.good_client_works()
+
+    def test_flood_that_wants_no_replies_holds_nobody_up(self):
+        client = self.greeted(capabilities=QUEUES | NO_REPLY)
+        requests, replies = Queue(self.reply.fds[1]), Queue(self.reply.fds[2])
+        # A socket of the good one's, so that its own requests have these taken first.
+        client.ask(SOCKET_ATTACH, b"", [self.good.fd])
+        option = of_socket(self.good.id(), rawclient.field(2, 2) + rawclient.field(3, 2))
+        self.assertEqual(client.ask(SET_OPTION, option).status, OK)
+        flood = client.request_bytes(SET_OPTION, option + rawclient.field(6, 1))
+        n_sent, over = 0, threading.Event()
+
+        def send():
+            nonlocal n_sent
+            while not over.is_set():
+                n_sent += requests.send(flood)
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            for _ in range(300):
+                self.assertEqual(self.good.getsockopt(socket.SOL_SOCKET,
+                                                      socket.SO_REUSEADDR), 1)
+                self.good_client_works()
+        finally:
+            over.set()
+            thread.join()
+        self.assertGreater(n_sent, 300)
+        self.assertIsNone(replies.receive(0))
+        self.assertEqual(self.dropped(), 0)
 
     def test_garbage_on_the_queue_is_dropped(self):
         client = self.greeted(capabilities=QUEUES)

@@ -63,6 +63,15 @@ class Options(TunCase):
         self.assertEqual(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), 1)
 
     @rows("O3")
+    def test_set_on_many_sockets_is_kept(self):
+        many = [self.tcp() for _ in range(150)]
+        for value in (1, 0):
+            for s in many:
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, value)
+            for s in many:
+                self.assertEqual(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), value)
+
+    @rows("O3")
     def test_accepted_inherits_from_the_listener(self):
         listener = self.listening()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -90,6 +90,16 @@ START_TEST(flag_of_a_datagram_socket_is_waited_for)
 }
 END_TEST
 
+START_TEST(flag_of_a_listener_is_waited_for)
+{
+	int fd = new_socket(SOCK_STREAM);
+
+	ck_assert_int_eq(usocket_listen(fd, 1), 0);
+	ck_assert_int_eq(set_keep_alive(fd, 1), 0);
+	expect_counts(0, 3);
+}
+END_TEST
+
 START_TEST(other_options_are_waited_for)
 {
 	int fd = new_socket(SOCK_STREAM), value = 60;
@@ -114,7 +124,7 @@ static enum fake_answer hang_up_once(struct fake_daemon *f, const usp_Request *r
 	return FAKE_ANSWER_HANG_UP;
 }
 
-START_TEST(flag_of_a_socket_not_shown_yet_is_waited_for)
+START_TEST(flag_of_a_socket_not_shown_yet_shows_it_first)
 {
 	int fd = new_socket(SOCK_STREAM);
 
@@ -123,12 +133,13 @@ START_TEST(flag_of_a_socket_not_shown_yet_is_waited_for)
 	new_socket(SOCK_STREAM);
 	ck_assert_uint_eq(atomic_load(&fake->n_hellos), 2);
 	ck_assert_int_eq(set_keep_alive(fd, 1), 0);
+	ck_assert_int_eq(get_keep_alive(fd), 1);
 	ck_assert_uint_eq(atomic_load(&fake->n_attached), 1);
-	ck_assert_uint_eq(atomic_load(&fake->n_posted), 0);
-	/* From now on it has it. */
+	/* Three for the sockets, the attach, the flag, what was asked. */
+	expect_counts(1, 6);
 	ck_assert_int_eq(set_keep_alive(fd, 0), 0);
 	ck_assert_int_eq(get_keep_alive(fd), 0);
-	ck_assert_uint_eq(atomic_load(&fake->n_posted), 1);
+	expect_counts(2, 8);
 }
 END_TEST
 
@@ -190,8 +201,9 @@ int main(void)
 	tcase_add_test(posts, flags_in_numbers_leave_room_in_the_queue);
 	tcase_add_test(posts, flag_that_makes_no_sense_is_refused);
 	tcase_add_test(posts, flag_of_a_datagram_socket_is_waited_for);
+	tcase_add_test(posts, flag_of_a_listener_is_waited_for);
 	tcase_add_test(posts, other_options_are_waited_for);
-	tcase_add_test(posts, flag_of_a_socket_not_shown_yet_is_waited_for);
+	tcase_add_test(posts, flag_of_a_socket_not_shown_yet_shows_it_first);
 	tcase_add_test(posts, flag_of_a_socket_that_has_ended_is_refused);
 	tcase_add_test(posts, flag_for_a_daemon_that_has_ended_is_refused);
 	tcase_add_test(add_case(suite, "no capability", setup_queues),
