@@ -111,17 +111,21 @@ static int wait_connected(struct holder *h, const struct deadline *deadline)
 		: r;
 }
 
-/* Looks whether the attempt just started is over, for a while. */
-static void look_spinning(struct holder *h)
+/*
+ * Looks whether the attempt just started is over, for a while. -EBADF if another thread
+ * has closed the descriptor meanwhile.
+ */
+static int look_spinning(struct holder *h)
 {
 	static _Thread_local __attribute__((tls_model("initial-exec"))) struct spin spin;
 
 	if (!holder_is_connecting(h) || !spin_begin(&spin))
-		return;
+		return 0;
 	do {
 		holder_refresh(h);
 	} while (holder_is_connecting(h) && spin_goes_on(&spin));
 	spin_end(&spin, !holder_is_connecting(h));
+	return holder_is_closed(h) ? -EBADF : 0;
 }
 
 static int request_connect(const struct holder *h, const struct address *remote)
@@ -201,12 +205,13 @@ static int check_startable(struct holder *h, bool *ended)
 static int wait_started(struct holder *h, const struct deadline *deadline)
 {
 	struct deadline resolved = *deadline;
+	int r;
 
 	deadline_resolve(&resolved, h->fd);
 	if (deadline_is_now(&resolved))
 		return -EINPROGRESS;
-	look_spinning(h);
-	return wait_connected(h, &resolved);
+	r = look_spinning(h);
+	return r < 0 ? r : wait_connected(h, &resolved);
 }
 
 /* Linux: a blocking connect waits for the one under way, as long as it may. */
