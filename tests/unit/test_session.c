@@ -454,6 +454,25 @@ static void attach(struct test_client *c, int channel)
 	ck_assert_int_eq(test_client_request_fd(c, &request, channel), usp_STATUS_OK);
 }
 
+/* Two that share a stream socket, whose client's end is @channel. */
+static socket_id open_two(struct test_client *a, struct test_client *b, int *channel)
+{
+	socket_id id;
+
+	test_client_open(a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
+	test_client_open(b, &f, CAPABILITY_QUEUES);
+	id = new_stream(a, channel);
+	attach(b, *channel);
+	return id;
+}
+
+static void close_two(struct test_client *a, struct test_client *b, int channel)
+{
+	close(channel);
+	test_client_close(a);
+	test_client_close(b);
+}
+
 static usp_Request set_no_delay(socket_id id)
 {
 	usp_Request request = usp_Request_init_zero;
@@ -515,11 +534,8 @@ START_TEST(request_without_reply_is_done_before_what_others_ask)
 	int channel;
 	socket_id id;
 
-	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
-	test_client_open(&b, &f, CAPABILITY_QUEUES);
+	id = open_two(&a, &b, &channel);
 	test_client_open(&c, &f, CAPABILITY_QUEUES);
-	id = new_stream(&a, &channel);
-	attach(&b, channel);
 	attach(&c, channel);
 	set = set_no_delay(id);
 	get_first = get_no_delay(id, 2000);
@@ -530,10 +546,8 @@ START_TEST(request_without_reply_is_done_before_what_others_ask)
 	post(&a, &set);
 	expect_no_delay(&c, 2000);
 	expect_no_delay(&b, 3000);
-	close(channel);
-	test_client_close(&a);
-	test_client_close(&b);
 	test_client_close(&c);
+	close_two(&a, &b, channel);
 }
 END_TEST
 
@@ -544,10 +558,7 @@ START_TEST(request_taken_early_keeps_its_place)
 	int channel;
 	socket_id id;
 
-	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
-	test_client_open(&b, &f, CAPABILITY_QUEUES);
-	id = new_stream(&a, &channel);
-	attach(&b, channel);
+	id = open_two(&a, &b, &channel);
 	set = set_no_delay(id);
 	own_get = get_no_delay(id, 1001);
 	get = get_no_delay(id, 2000);
@@ -560,9 +571,7 @@ START_TEST(request_taken_early_keeps_its_place)
 	expect_no_delay(&a, 1001);
 	daemon_fixture_run_until(&f, is_replied, &a);
 	ck_assert_uint_eq(a.reply.sequence, 1002);
-	close(channel);
-	test_client_close(&a);
-	test_client_close(&b);
+	close_two(&a, &b, channel);
 }
 END_TEST
 
@@ -590,10 +599,7 @@ START_TEST(request_taken_early_is_not_forgotten)
 	int channel, trigger[2];
 	socket_id id;
 
-	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
-	test_client_open(&b, &f, CAPABILITY_QUEUES);
-	id = new_stream(&a, &channel);
-	attach(&b, channel);
+	id = open_two(&a, &b, &channel);
 	own_get = get_no_delay(id, 1001);
 	get = get_no_delay(id, 2000);
 	/* It comes when this turn of the loop has looked at the queues already. */
@@ -608,9 +614,7 @@ START_TEST(request_taken_early_is_not_forgotten)
 	event_free(event);
 	close(trigger[0]);
 	close(trigger[1]);
-	close(channel);
-	test_client_close(&a);
-	test_client_close(&b);
+	close_two(&a, &b, channel);
 }
 END_TEST
 
@@ -621,10 +625,7 @@ START_TEST(request_without_reply_counts_though_its_client_is_gone)
 	int channel;
 	socket_id id;
 
-	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
-	test_client_open(&b, &f, CAPABILITY_QUEUES);
-	id = new_stream(&a, &channel);
-	attach(&b, channel);
+	id = open_two(&a, &b, &channel);
 	set = set_no_delay(id);
 	/* The hang-up comes first to where the daemon looks. */
 	ck_assert_int_eq(shutdown(a.fd, SHUT_RDWR), 0);
@@ -647,10 +648,7 @@ START_TEST(noise_taken_early_is_dealt_with)
 	int channel;
 	socket_id id;
 
-	test_client_open(&a, &f, CAPABILITY_QUEUES | CAPABILITY_NO_REPLY);
-	test_client_open(&b, &f, CAPABILITY_QUEUES);
-	id = new_stream(&a, &channel);
-	attach(&b, channel);
+	id = open_two(&a, &b, &channel);
 	get = get_no_delay(id, 2000);
 	post(&b, &get);
 	ck_assert_int_eq(mq_send(a.requests, _i ? "\xff\xff\xff" : "", _i ? 3 : 0, 0), 0);
@@ -663,9 +661,7 @@ START_TEST(noise_taken_early_is_dealt_with)
 		daemon_fixture_run_until(&f, is_replied, &a);
 		ck_assert_int_eq(a.reply.status, usp_STATUS_UNKNOWN_REQUEST);
 	}
-	close(channel);
-	test_client_close(&a);
-	test_client_close(&b);
+	close_two(&a, &b, channel);
 }
 END_TEST
 
