@@ -500,11 +500,11 @@ void session_let_others_go_first(const struct session *session, socket_id id)
 
 /* ---- messages as they come -------------------------------------------------- */
 
-static void on_hang_up(struct session *session)
+static void on_hang_up(struct session *session, const char *reason)
 {
 	take_unanswered(session);
 	if (session->state != SESSION_DEAD)
-		session_enter(session, SESSION_DEAD, "hung up");
+		session_enter(session, SESSION_DEAD, reason);
 }
 
 /* Returns false when there is no more to take. */
@@ -522,11 +522,11 @@ static bool receive_rendezvous(struct session *session)
 	if (n == 0) {
 		if (n_fds > 0)
 			close(fd_in);
-		on_hang_up(session);
+		on_hang_up(session, "hung up");
 	} else if (n == -EMSGSIZE || n == -EPROTO) {
 		drop(session, "sent a message that is too long");
 	} else if (n != -EAGAIN && n != -EINTR) {
-		session_enter(session, SESSION_DEAD, strerror((int)-n));
+		on_hang_up(session, strerror((int)-n));
 	}
 	return false;
 }
