@@ -12,7 +12,8 @@
  * exits, closes the message pair, sends what is no message, or does not answer
  * a ping before the next; then it is killed, and `lost` is called once, from the
  * loop. A killed process stays ours (is_dying) until its pidfd says that it
- * can be reaped; until then no other is started in its place.
+ * can be reaped; until then no other is started in its place. One that is not wanted
+ * any more gets END_MS to leave its device in order.
  *
  * The pings cost two wake-ups an interval and are the only ones of an idle
  * helper.
@@ -48,7 +49,7 @@
 #define EXIT_MS 200
 
 /* What a helper gets to end by itself, and a killed one to vanish. */
-#define END_MS	  250
+#define END_MS	  1000
 #define KILLED_MS 1000
 
 /* Bytes a pair's send queue holds: some hundred frames. */
@@ -91,8 +92,16 @@ static void close_packets(struct helper *helper)
 		close(fd);
 }
 
+static void forget_deadline(struct helper *helper)
+{
+	if (helper->overdue)
+		event_free(helper->overdue);
+	helper->overdue = NULL;
+}
+
 static void forget_process(struct helper *helper)
 {
+	forget_deadline(helper);
 	if (helper->exited)
 		event_free(helper->exited);
 	helper->exited = NULL;
@@ -128,6 +137,7 @@ static void kill_process(struct helper *helper)
 {
 	if (helper->pidfd < 0)
 		return;
+	forget_deadline(helper);
 	helper->is_dying = true;
 	syscall(SYS_pidfd_send_signal, helper->pidfd, SIGKILL, NULL, 0);
 }
@@ -471,6 +481,30 @@ void helper_kill(struct helper *helper)
 	kill_process(helper);
 }
 
+static void on_overdue(evutil_socket_t fd, short what, void *arg)
+{
+	struct helper *helper = arg;
+
+	(void)fd;
+	(void)what;
+	log_warning("%s (process %d) does not end: killed", helper->program, (int)helper->pid);
+	kill_process(helper);
+}
+
+void helper_end(struct helper *helper)
+{
+	const struct timeval limit = { END_MS / 1000, END_MS % 1000 * 1000 };
+
+	close_packets(helper);
+	close_messages(helper);
+	if (helper->pidfd < 0 || helper->is_dying)
+		return;
+	helper->is_dying = true;
+	helper->overdue = evtimer_new(helper->params.base, on_overdue, helper);
+	if (!helper->overdue || event_add(helper->overdue, &limit) < 0)
+		kill_process(helper);
+}
+
 /* True if the process ended within @timeout_ms. */
 static bool await_end(struct helper *helper, int timeout_ms)
 {
@@ -489,7 +523,7 @@ void helper_fini(struct helper *helper)
 	close_messages(helper);
 	if (helper->pidfd < 0)
 		return;
-	if (!helper->is_dying && await_end(helper, END_MS))
+	if ((!helper->is_dying || helper->overdue) && await_end(helper, END_MS))
 		return;
 	kill_process(helper);
 	if (!await_end(helper, KILLED_MS))

@@ -49,10 +49,11 @@ struct helper {
 	int messages; /* our end; -1: none */
 	int packets;  /* our end, until it is taken; -1: none */
 	struct event *exited, *readable, *ping;
-	uint32_t sequence; /* of the latest ping */
-	bool is_answered;  /* its pong has come */
-	bool is_closed;	   /* it has closed its end; why is not known yet */
-	bool is_dying;	   /* killed, not reaped yet */
+	struct event *overdue; /* it is to end by itself until then; NULL: it is not */
+	uint32_t sequence;     /* of the latest ping */
+	bool is_answered;      /* its pong has come */
+	bool is_closed;	       /* it has closed its end; why is not known yet */
+	bool is_dying;	       /* killed or to end by itself, not reaped yet */
 };
 
 void helper_init(struct helper *helper, const struct helper_params *params);
@@ -74,11 +75,14 @@ enum table_link_reason helper_reason(const ush_HelperFailed *failed);
 /* Returns 0 or -errno; a helper that does not read its commands is lost. */
 int helper_send(struct helper *helper, const ush_HelperCommand *command);
 
-/* Whether the process was killed and has not ended yet. */
+/* Whether the process was killed, or told to end, and has not ended yet. */
 bool helper_is_ending(struct helper *helper);
 
 /* Kills the process, if there is one, and forgets it; it is reaped later. */
 void helper_kill(struct helper *helper);
+
+/* The same, but closes the pairs and kills it only if it does not end by itself then. */
+void helper_end(struct helper *helper);
 
 /*
  * Closes the pair, so that the process ends by itself, waits a moment for

@@ -268,7 +268,7 @@ static void modem_open(struct link *link)
 
 static void modem_close(struct link *link)
 {
-	helper_kill(&modem_of(link)->helper);
+	helper_end(&modem_of(link)->helper);
 }
 
 static void modem_fini(struct link *link)

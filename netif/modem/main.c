@@ -8,7 +8,8 @@
  * pair as descriptor 4 (proto/helper.proto), and by nobody else. It takes its
  * configuration, opens the port, drops all rights, and makes one call. It ends
  * with the call, which it reports, or when either pair is closed, that is when
- * the daemon ends, however it ends. A port that is busy is tried for a while: by
+ * the daemon ends, however it ends, or does not want the call any more; then it hangs up, as
+ * a modem without DTR would not notice. A port that is busy is tried for a while: by
  * ModemManager, which looks at new ports, or by the helper before this one, which the
  * kernel may not be done with.
  *

@@ -307,5 +307,38 @@ class Failure(_Control, ModemCase):
         eventually(lambda: "> ATD*99" in self.daemon.log(), 20)
 
 
+class ThreeWire(_Control, ModemCase):
+    """A serial line without DTR: a modem that is not told goes on calling."""
+
+    options = ("--three-wire",)
+
+    def calls(self):
+        words = self.modem.tell("status").split()
+        return words[words.index("calling") + 1] == "1"
+
+    def hangs_up(self):
+        eventually(lambda: not self.calls(), 10, "hung up")
+
+    def test_down_hangs_up(self):
+        self.wait_up()
+        self.assertTrue(self.calls())
+        self.ctl("link", "down", "wan")
+        self.hangs_up()
+        self.ctl("link", "up", "wan")
+        self.wait("wan")
+        self.passes_data()
+        self.assertNotIn("does not end", self.daemon.log())
+
+    def test_end_of_the_daemon_hangs_up(self):
+        self.wait_up()
+        self.daemon.stop()
+        self.hangs_up()
+        self.daemon.start()
+
+
+class ThreeWireWithoutMultiplexer(ThreeWire):
+    options = ("--three-wire", "--no-cmux")
+
+
 if __name__ == "__main__":
     runner.main(sys.modules[__name__])

@@ -298,10 +298,11 @@ static void put_counts(const struct modem *modem, char *text, size_t size)
 		port_count(modem->ports[i], &in, &out);
 	snprintf(text, size,
 		"calls %u resets %u in %" PRIu64 " out %" PRIu64
-		" sent %u lost %u reordered %u received %u lost %u reordered %u dropped %u",
+		" sent %u lost %u reordered %u received %u lost %u reordered %u dropped %u"
+		" calling %d",
 		call_count(modem->call), modem->n_resets, in, out, sent->passed, sent->lost,
 		sent->reordered, received->passed, received->lost, received->reordered,
-		received->dropped);
+		received->dropped, call_channel(modem->call) != NULL);
 }
 
 static void run(struct modem *modem, char *text, char *reply, size_t size)

@@ -163,6 +163,7 @@ static const struct option_row {
 	{ "ports", "N", take_ports, FIELD(n_ports), "at PATH, PATH.2 and PATH.3" },
 	{ "usb", NULL, take_flag, FIELD(is_usb), "a reset takes the device away for a while" },
 	{ "no-cmux", NULL, take_flag, FIELD(has_no_cmux), "AT+CMUX is an error" },
+	{ "three-wire", NULL, take_flag, FIELD(is_three_wire), "it does not see the port close" },
 	{ "baud", "BITS_PER_S", take_number, FIELD(baud), "at another speed there is but noise" },
 	{ "boot", "MS", take_number, FIELD(boot_ms), "from power to the first answer" },
 	{ "register", "MS", take_number, FIELD(register_ms), "from then to registration" },

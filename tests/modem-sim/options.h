@@ -33,6 +33,7 @@ struct options {
 	uint32_t n_ports;
 	bool is_usb; /* a reset takes the device away for a while */
 	bool has_no_cmux;
+	bool is_three_wire; /* no DTR */
 	bool has_peer;	    /* slirp-fullbolt answers calls */
 	unsigned int start; /* bits of enum start */
 	const struct family *family;

@@ -111,6 +111,8 @@ static void on_terminal_closed(void *arg)
 {
 	struct port *port = arg;
 
+	if (port->modem->options->is_three_wire)
+		return;
 	line_clear(port->in);
 	line_clear(port->out);
 	if (call_channel(port->modem->call) == &port->channel)

@@ -357,19 +357,83 @@ START_TEST(helper_not_there_is_an_error)
 }
 END_TEST
 
-START_TEST(helper_fini_lets_a_good_one_end)
+/* A good helper that is up; our end of its packet pair. */
+static int start_good(void)
 {
-	char last[sizeof(FAREWELL)] = "";
-	int packets;
-
 	start("good");
 	ck_assert(run_until(is_ready, NULL, 5000));
-	packets = helper_take_packets(&helper);
-	helper_fini(&helper);
+	return helper_take_packets(&helper);
+}
+
+/* It has ended by itself: the last thing it does is to say so. */
+static void expect_farewell(int packets)
+{
+	char last[sizeof(FAREWELL)] = "";
+
 	ck_assert_int_eq(helper.pid, 0);
 	ck_assert_int_eq(recv(packets, last, sizeof(last), MSG_DONTWAIT), sizeof(FAREWELL));
 	ck_assert_str_eq(last, FAREWELL);
 	close(packets);
+}
+
+START_TEST(helper_fini_lets_a_good_one_end)
+{
+	int packets = start_good();
+
+	helper_fini(&helper);
+	expect_farewell(packets);
+}
+END_TEST
+
+START_TEST(helper_end_lets_a_good_one_end)
+{
+	int packets = start_good();
+
+	helper_end(&helper);
+	ck_assert(helper_is_ending(&helper) || helper.pid == 0);
+	helper_end(&helper);
+	ck_assert(run_until(is_gone, NULL, 5000));
+	expect_farewell(packets);
+	ck_assert_int_eq(n_lost, 0);
+	n_ready = 0;
+	ck_assert_int_eq(helper_start(&helper), 0);
+	ck_assert(run_until(is_ready, NULL, 5000));
+}
+END_TEST
+
+START_TEST(helper_end_kills_one_that_hangs)
+{
+	start("hangs");
+	ck_assert(run_until(is_ready, NULL, 5000));
+	helper_end(&helper);
+	ck_assert_int_eq(helper_start(&helper), -EBUSY);
+	ck_assert(helper_is_ending(&helper));
+	ck_assert(run_until(is_gone, NULL, 5000));
+	ck_assert_int_eq(n_lost, 0);
+	ck_assert_int_eq(helper_start(&helper), 0);
+}
+END_TEST
+
+START_TEST(helper_fini_waits_for_one_that_is_ending)
+{
+	int packets = start_good();
+
+	helper_end(&helper);
+	helper_fini(&helper);
+	expect_farewell(packets);
+}
+END_TEST
+
+START_TEST(helper_kill_waits_for_nobody)
+{
+	start("hangs");
+	ck_assert(run_until(is_ready, NULL, 5000));
+	helper_end(&helper);
+	helper_kill(&helper);
+	ck_assert_ptr_null(helper.overdue);
+	ck_assert(run_until(is_gone, NULL, 5000));
+	helper_end(&helper);
+	ck_assert(!helper_is_ending(&helper));
 }
 END_TEST
 
@@ -398,6 +462,10 @@ static int run_tests(void)
 	tcase_add_test(tc, helper_that_fails_is_heard_to_the_end);
 	tcase_add_test(tc, helper_gets_its_pairs_and_nothing_else);
 	tcase_add_test(tc, helper_not_there_is_an_error);
+	tcase_add_test(tc, helper_end_lets_a_good_one_end);
+	tcase_add_test(tc, helper_end_kills_one_that_hangs);
+	tcase_add_test(tc, helper_fini_waits_for_one_that_is_ending);
+	tcase_add_test(tc, helper_kill_waits_for_nobody);
 	tcase_add_test(tc, helper_fini_lets_a_good_one_end);
 	tcase_add_test(tc, helper_fini_kills_one_that_hangs);
 	return run_suite("helper", tc);
