@@ -19,7 +19,8 @@
  * a queue, and ends with the first late sample.
  *
  * A full segment takes 180 ms at 64 kbit/s: the window is never below LEAST_SEGMENTS,
- * which keep such a line busy.
+ * which keep such a line busy. The next segment makes a queue again there, so a window
+ * that did is not tried again for HELD_SAMPLES round trips.
  *
  * TCP Vegas and LEDBAT (RFC 6817) go by delay too. They steer to a fixed queue all
  * the time, which a jittery radio link answers with too small a window.
@@ -33,6 +34,7 @@
 #define PERIOD_NS      60000000000u
 #define LEAST_SEGMENTS 3
 #define FUTILE_MAX     4
+#define HELD_SAMPLES   16
 
 static uint32_t path_us(const struct tcp_delay *d)
 {
@@ -61,6 +63,8 @@ static void cut(struct tcp_delay *d, struct tcp_pcb *pcb, uint32_t rtt_us)
 
 	if (used > least) {
 		d->n_futile = 0;
+		d->held = (uint32_t)LWIP_MAX(used - pcb->mss, least);
+		d->n_held = HELD_SAMPLES;
 	} else if (++d->n_futile == FUTILE_MAX) {
 		d->least_us[0] = d->least_us[1] = rtt_us;
 		d->n_futile = 0;
@@ -96,6 +100,10 @@ void tcp_delay_sample(struct tcp_delay *d, struct tcp_pcb *pcb, uint32_t rtt_us,
 	if (is_starting)
 		late_us = path_us(d) + path_us(d) / 8;
 	d->ceiling = rtt_us > late_us ? pcb->cwnd : 0;
+	if (d->n_held > 0) {
+		d->n_held--;
+		d->ceiling = d->ceiling ? LWIP_MIN(d->ceiling, d->held) : d->held;
+	}
 }
 
 void tcp_delay_acked(const struct tcp_delay *d, struct tcp_pcb *pcb)

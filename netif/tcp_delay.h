@@ -17,8 +17,10 @@ struct tcp_delay {
 	uint64_t period_ns;   /* when this one began */
 	uint32_t last_us;     /* the sample before; 0: none */
 	uint32_t ceiling;     /* bytes the window must not grow beyond; 0: none */
-	uint8_t n_futile;     /* cuts in a row that changed nothing */
-	bool is_settling;     /* the sample under way still sees what was there before a cut */
+	uint32_t held;	      /* the same for n_held samples more: a queue was made there */
+	uint8_t n_held;
+	uint8_t n_futile; /* cuts in a row that changed nothing */
+	bool is_settling; /* the sample under way still sees what was there before a cut */
 };
 
 /*

@@ -122,6 +122,24 @@ START_TEST(three_segments_are_left)
 }
 END_TEST
 
+START_TEST(window_that_made_a_queue_is_not_tried_again_at_once)
+{
+	window_is(6);
+	sample(PATH_US);
+	sample(LATE_US);
+	sample(LATE_US);
+	ck_assert_uint_eq(pcb.cwnd, 3 * MSS);
+	for (int i = 0; i < 15; i++) {
+		pcb.cwnd = 7 * MSS;
+		sample(PATH_US);
+		ck_assert_uint_eq(pcb.cwnd, 5 * MSS);
+	}
+	pcb.cwnd = 7 * MSS;
+	sample(PATH_US);
+	ck_assert_uint_eq(pcb.cwnd, 7 * MSS);
+}
+END_TEST
+
 START_TEST(small_window_is_not_made_larger)
 {
 	window_is(1);
@@ -291,6 +309,7 @@ int main(void)
 	tcase_add_test(tc, one_late_sample_only_stops_the_growth);
 	tcase_add_test(tc, window_beyond_what_is_sent_is_cut_by_what_is_sent);
 	tcase_add_test(tc, three_segments_are_left);
+	tcase_add_test(tc, window_that_made_a_queue_is_not_tried_again_at_once);
 	tcase_add_test(tc, small_window_is_not_made_larger);
 	tcase_add_test(tc, path_that_has_become_longer_is_found_out);
 	tcase_add_test(tc, old_times_are_forgotten);
