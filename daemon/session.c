@@ -304,12 +304,12 @@ static bool offer_queues(struct session *session, uint32_t wanted, struct queue_
 	return r == 0;
 }
 
-/* The version to speak, 0 if there is none. */
 /* Queues are offered apart: they may be lacking. */
 #define OFFERED                                                                           \
 	(CAPABILITY_RAW | CAPABILITY_WATCH | CAPABILITY_CONNECT_NAME | CAPABILITY_LINKS | \
 		CAPABILITY_NO_REPLY)
 
+/* The version to speak, 0 if there is none. */
 static uint32_t pick_version(const usp_Hello *hello)
 {
 	uint32_t version = hello->version_max;

@@ -92,6 +92,12 @@ static void close_packets(struct helper *helper)
 		close(fd);
 }
 
+static void close_pairs(struct helper *helper)
+{
+	close_packets(helper);
+	close_messages(helper);
+}
+
 static void forget_deadline(struct helper *helper)
 {
 	if (helper->overdue)
@@ -476,8 +482,7 @@ bool helper_is_ending(struct helper *helper)
 
 void helper_kill(struct helper *helper)
 {
-	close_packets(helper);
-	close_messages(helper);
+	close_pairs(helper);
 	kill_process(helper);
 }
 
@@ -495,8 +500,7 @@ void helper_end(struct helper *helper)
 {
 	const struct timeval limit = { END_MS / 1000, END_MS % 1000 * 1000 };
 
-	close_packets(helper);
-	close_messages(helper);
+	close_pairs(helper);
 	if (helper->pidfd < 0 || helper->is_dying)
 		return;
 	helper->is_dying = true;
@@ -519,8 +523,7 @@ static bool await_end(struct helper *helper, int timeout_ms)
 
 void helper_fini(struct helper *helper)
 {
-	close_packets(helper);
-	close_messages(helper);
+	close_pairs(helper);
 	if (helper->pidfd < 0)
 		return;
 	if ((!helper->is_dying || helper->overdue) && await_end(helper, END_MS))

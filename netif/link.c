@@ -392,7 +392,7 @@ static int start_power(struct link *link)
 	return error;
 }
 
-/* A helper that was killed lives on for as long as its device keeps it in a call. */
+/* A helper may be hanging up; one that was killed lives on while its device keeps it. */
 static bool is_last_one_ending(struct link *link)
 {
 	return link->driver->helper && helper_is_ending(link->driver->helper(link)) &&

@@ -4,8 +4,8 @@
  *
  * A helper is less trusted than the daemon: what it reports is checked before a
  * link is given it. Its end, and its failure to start, are failures of the link,
- * which is then tried again as any other. The try after one that was killed waits
- * for its end; if that takes too long, the device is busy.
+ * which is then tried again as any other. The try after one that was killed, or told to
+ * end, waits for that; if it takes too long, the device is busy.
  */
 #include "netif/link_helper.h"
 

@@ -59,6 +59,19 @@ static inline int run_suite(Suite *suite)
 		ck_assert_int_eq(errno, number);    \
 	} while (0)
 
+/* A hook whose argument is what the next request gets; those after it are answered. */
+static inline enum fake_answer hook_once(struct fake_daemon *f, const usp_Request *request,
+	usp_Reply *reply, int *fd)
+{
+	enum fake_answer *answer = f->hook_arg, now = *answer;
+
+	(void)request;
+	(void)reply;
+	(void)fd;
+	*answer = FAKE_ANSWER_NORMAL;
+	return now;
+}
+
 static inline struct sockaddr_in ipv4(const char *ip, uint16_t port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };

@@ -41,6 +41,15 @@ static void expect_counts(unsigned int n_posted, unsigned int n_requests)
 	ck_assert_uint_eq(atomic_load(&fake->n_requests), n_requests);
 }
 
+/* A flag of a new socket: two requests, both with a reply. */
+static void expect_waited_for(int type)
+{
+	int fd = new_socket(type);
+
+	ck_assert_int_eq(set_keep_alive(fd, 1), 0);
+	expect_counts(0, 2);
+}
+
 START_TEST(flag_is_not_waited_for)
 {
 	int fd = new_socket(SOCK_STREAM), on = 1;
@@ -83,10 +92,7 @@ END_TEST
 
 START_TEST(flag_of_a_datagram_socket_is_waited_for)
 {
-	int fd = new_socket(SOCK_DGRAM);
-
-	ck_assert_int_eq(set_keep_alive(fd, 1), 0);
-	expect_counts(0, 2);
+	expect_waited_for(SOCK_DGRAM);
 }
 END_TEST
 
@@ -114,22 +120,13 @@ START_TEST(other_options_are_waited_for)
 }
 END_TEST
 
-static enum fake_answer hang_up_once(struct fake_daemon *f, const usp_Request *request,
-	usp_Reply *reply, int *fd)
-{
-	(void)request;
-	(void)reply;
-	(void)fd;
-	f->hook = NULL;
-	return FAKE_ANSWER_HANG_UP;
-}
-
 START_TEST(flag_of_a_socket_not_shown_yet_shows_it_first)
 {
+	enum fake_answer answer = FAKE_ANSWER_HANG_UP;
 	int fd = new_socket(SOCK_STREAM);
 
 	/* The next session must prove its right to the socket. */
-	fake_set_hook(fake, hang_up_once, NULL);
+	fake_set_hook(fake, hook_once, &answer);
 	new_socket(SOCK_STREAM);
 	ck_assert_uint_eq(atomic_load(&fake->n_hellos), 2);
 	ck_assert_int_eq(set_keep_alive(fd, 1), 0);
@@ -164,21 +161,14 @@ END_TEST
 
 START_TEST(flag_without_queues_is_waited_for)
 {
-	int fd;
-
 	atomic_store(&fake->takes_posts, true);
-	fd = new_socket(SOCK_STREAM);
-	ck_assert_int_eq(set_keep_alive(fd, 1), 0);
-	expect_counts(0, 2);
+	expect_waited_for(SOCK_STREAM);
 }
 END_TEST
 
 START_TEST(flag_without_the_capability_is_waited_for)
 {
-	int fd = new_socket(SOCK_STREAM);
-
-	ck_assert_int_eq(set_keep_alive(fd, 1), 0);
-	expect_counts(0, 2);
+	expect_waited_for(SOCK_STREAM);
 }
 END_TEST
 

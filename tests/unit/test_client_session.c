@@ -205,18 +205,6 @@ END_TEST
 
 /* ---- replies gone wrong -------------------------------------------------- */
 
-static enum fake_answer hook_once(struct fake_daemon *f, const usp_Request *request,
-	usp_Reply *reply, int *fd)
-{
-	enum fake_answer *answer = f->hook_arg, now = *answer;
-
-	(void)request;
-	(void)reply;
-	(void)fd;
-	*answer = FAKE_ANSWER_NORMAL;
-	return now;
-}
-
 struct bad_answer {
 	enum fake_answer answer;
 	int error; /* 0: the call succeeds all the same */
